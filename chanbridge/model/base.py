@@ -1,0 +1,83 @@
+"""What every piece of the vocabulary shares: frozen, keyword-only, and open to fields it does not know."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Self, dataclass_transform
+
+import msgspec
+
+JSON = Any
+"""A JSON value: None, bool, int, float, str, list or dict of these."""
+
+
+class _ModelMeta(msgspec.StructMeta):
+    """Makes every model frozen and keyword-only, without saying so at each."""
+
+    def __new__(
+        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
+    ) -> _ModelMeta:
+        options = {"frozen": True, "kw_only": True, "omit_defaults": True, **options}
+        made: _ModelMeta = super().__new__(mcls, name, bases, namespace, **options)
+        return made
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
+class Model(msgspec.Struct, metaclass=_ModelMeta, frozen=True, kw_only=True):
+    """A piece of the uniform schema.
+
+    Constructing one checks nothing: `chanbridge.model.check` does that once, at the edges.
+    ``extra`` holds the fields of a document that this version does not know, ``x-*``
+    extensions among them; on the wire they stand beside the known fields.
+    """
+
+    extra: dict[str, JSON] = {}
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with the given fields changed."""
+        return msgspec.structs.replace(self, **changes)
+
+
+class Raw(Model):
+    """The provider's own payload: ``body`` if it is UTF-8 text, ``data`` if it is not, or a ``ref``."""
+
+    media_type: str = "application/json"
+    body: str = ""
+    data: bytes = b""
+    ref: str = ""
+    redacted: bool = False
+
+    @classmethod
+    def of(cls, payload: bytes, media_type: str = "application/json") -> Raw:
+        """Wrap bytes as they came, without guessing a character set."""
+        try:
+            return cls(media_type=media_type, body=payload.decode())
+        except UnicodeDecodeError:
+            return cls(media_type=media_type, data=payload)
+
+    @property
+    def content(self) -> bytes:
+        """The payload as it came (empty if it is only referred to)."""
+        return self.data or self.body.encode()
+
+
+class Context(Model):
+    """What an answer will need (a reply token, a service URL), with the time it stops being of use."""
+
+    values: dict[str, JSON] = {}
+    expires_at: dt.datetime | None = None
+
+
+class Money(Model):
+    """An amount in the currency's minor units (cents)."""
+
+    currency: str
+    minor: int
+
+
+class Ref(Model):
+    """A message by our id, by the provider's, or by both; ``part`` picks one of several provider ids."""
+
+    id: str = ""
+    external: str = ""
+    part: str = ""

@@ -1,0 +1,356 @@
+"""The parts that a message is made of, and the actions that hang on them.
+
+The wire's discriminator is ``kind``. A part of a kind that is not here is an `OtherPart`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, ClassVar, Literal
+
+from chanbridge.model.base import JSON, Model, Money, Raw
+from chanbridge.model.media import Media, MediaRole
+
+PartKind = Literal[
+    "text", "media", "location", "contacts", "list", "card", "carousel", "template", "form",
+    "product", "order", "payment", "poll", "story", "link", "system", "unsupported",
+]  # fmt: skip
+ActionKind = Literal[
+    "reply", "url", "call", "location_request", "calendar", "copy", "webview", "share", "signin"
+]
+TextFormat = Literal["plain", "markdown", "html"]
+TemplateCategory = Literal["service", "utility", "marketing", "authentication"]
+
+
+class Action(Model):
+    """Something a person can tap. ``payload`` (at most 2048) is opaque and never shown to anyone."""
+
+    id: str = ""
+    kind: ActionKind = "reply"
+    label: str
+    short_label: str = ""
+    payload: str = ""
+    url: str = ""
+    phone: str = ""
+    event: dict[str, JSON] = {}
+    style: str = ""
+    image: Media | None = None
+    disabled: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def uri(self) -> str:
+        """What a link line shows: the URL, or ``tel:`` the number."""
+        return self.url or (f"tel:{self.phone}" if self.phone else "")
+
+
+class Part(Model):
+    """One piece of a message."""
+
+    KIND: ClassVar[str] = ""
+
+    id: str = ""
+    actions: tuple[Action, ...] = ()
+    fallback_text: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.KIND
+
+
+class Entity(Model):
+    """A stretch of a text that means something; ``start`` and ``end`` count code points."""
+
+    type: str
+    start: int
+    end: int
+    ref: str = ""
+
+
+class Text(Part):
+    """Words. ``format`` says how ``text`` is marked up; after transcoding it is the channel's own dialect."""
+
+    KIND = "text"
+    text: str
+    format: TextFormat = "plain"
+    entities: tuple[Entity, ...] = ()
+    preview: bool | None = None
+
+
+class MediaPart(Part):
+    """A picture, a film, a voice note, a sticker, a file."""
+
+    KIND = "media"
+    role: MediaRole
+    media: Media
+    caption: Text | None = None
+    alt: str = ""
+    spoiler: bool = False
+    view_once: bool = False
+    group: str = ""
+
+
+class Live(Model):
+    """A position that moves until the given time; heading in degrees."""
+
+    until: dt.datetime | None = None
+    heading: float | None = None
+
+
+class Location(Part):
+    """A place, in WGS84 degrees."""
+
+    KIND = "location"
+    lat: float
+    lon: float
+    accuracy_m: float | None = None
+    name: str = ""
+    address: str = ""
+    url: str = ""
+    live: Live | None = None
+
+
+class Labeled(Model):
+    """A phone number, an e-mail address or a URL with what it is for (``home``, ``work``)."""
+
+    value: str
+    type: str = ""
+    wa_id: str = ""
+
+
+class PostalAddress(Model):
+    """Where somebody lives or works."""
+
+    street: str = ""
+    city: str = ""
+    region: str = ""
+    postal_code: str = ""
+    country: str = ""
+    country_code: str = ""
+    type: str = ""
+
+
+class ContactCard(Model):
+    """A person's card, as an address book shares it."""
+
+    name: str
+    first_name: str = ""
+    last_name: str = ""
+    phones: tuple[Labeled, ...] = ()
+    emails: tuple[Labeled, ...] = ()
+    urls: tuple[Labeled, ...] = ()
+    addresses: tuple[PostalAddress, ...] = ()
+    org: str = ""
+    department: str = ""
+    title: str = ""
+    birthday: str = ""
+    vcard: str = ""
+
+
+class Contacts(Part):
+    """Shared address-book cards."""
+
+    KIND = "contacts"
+    contacts: tuple[ContactCard, ...]
+
+
+class ListItem(Model):
+    """A row to pick. Its id is an action id."""
+
+    id: str = ""
+    title: str
+    description: str = ""
+    media: Media | None = None
+    payload: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+class Section(Model):
+    """A group of rows under a title."""
+
+    items: tuple[ListItem, ...]
+    title: str = ""
+
+
+class ListPart(Part):
+    """A menu that opens on a button."""
+
+    KIND = "list"
+    body: str
+    sections: tuple[Section, ...]
+    title: str = ""
+    footer: str = ""
+    button: str = ""
+    select: Literal["one", "many"] = "one"
+
+
+class Card(Part):
+    """A picture with a title, a text and actions."""
+
+    KIND = "card"
+    title: str = ""
+    subtitle: str = ""
+    body: str = ""
+    footer: str = ""
+    media: Media | None = None
+    tap: Action | None = None
+
+
+class Carousel(Part):
+    """Cards side by side."""
+
+    KIND = "carousel"
+    cards: tuple[Card, ...]
+    body: str = ""
+
+
+class Template(Part):
+    """A message approved beforehand by the provider.
+
+    ``parameters`` maps a slot to its value: ``"body.1"`` or ``"body.first_name"``, ``"header"``,
+    ``"button.0"``; a plain string, or an object with ``type`` (the plugin's README lists them).
+    ``preview`` is what a person would read, for channels that have no templates.
+    """
+
+    KIND = "template"
+    name: str
+    namespace: str = ""
+    language: str = ""
+    category: TemplateCategory | None = None
+    parameters: dict[str, JSON] = {}
+    preview: tuple[Any, ...] = ()  # of Part; Any, since a struct cannot name itself through a union
+
+
+class Form(Part):
+    """Questions to fill in: a provider's form by ``ref``, or ``fields`` (a JSON-Schema subset)."""
+
+    KIND = "form"
+    ref: str = ""
+    body: str = ""
+    title: str = ""
+    fields: dict[str, JSON] = {}
+    submit: str = ""
+    url: str = ""
+    data: dict[str, JSON] = {}
+
+
+class LineItem(Model):
+    """One line of an order."""
+
+    sku: str
+    name: str = ""
+    qty: float = 1
+    unit_price: Money | None = None
+
+
+class Product(Part):
+    """Things from a catalogue."""
+
+    KIND = "product"
+    catalog: str = ""
+    skus: tuple[str, ...] = ()
+    title: str = ""
+    body: str = ""
+    footer: str = ""
+    sections: tuple[dict[str, JSON], ...] = ()  # {title, skus}
+    url: str = ""
+
+
+class Order(Part):
+    """A basket: what somebody orders, or what we ask them to pay for."""
+
+    KIND = "order"
+    ref: str = ""
+    catalog: str = ""
+    items: tuple[LineItem, ...] = ()
+    total: Money | None = None
+    status: str = ""
+    text: str = ""
+
+
+class Payment(Part):
+    """A request to pay, or how it stands."""
+
+    KIND = "payment"
+    ref: str = ""
+    amount: Money | None = None
+    status: str = ""
+    body: str = ""
+    url: str = ""
+    settings: dict[str, JSON] = {}
+
+
+class PollOption(Model):
+    """One answer of a poll. Its id is an action id."""
+
+    id: str = ""
+    label: str
+    votes: int | None = None
+
+
+class Poll(Part):
+    """A question with given answers."""
+
+    KIND = "poll"
+    question: str
+    options: tuple[PollOption, ...]
+    multiple: bool = False
+    anonymous: bool = False
+    closes_at: dt.datetime | None = None
+
+
+class Story(Part):
+    """A mention in a story, or a reply to one."""
+
+    KIND = "story"
+    mode: Literal["mention", "reply"]
+    media: Media | None = None
+    story_id: str = ""
+    expires_at: dt.datetime | None = None
+
+
+class Link(Part):
+    """A link with what its page says of itself."""
+
+    KIND = "link"
+    url: str
+    title: str = ""
+    description: str = ""
+    image: Media | None = None
+
+
+class System(Part):
+    """A notice of the platform, not of a person."""
+
+    KIND = "system"
+    code: str
+    text: str = ""
+
+
+class UnsupportedPart(Part):
+    """Something the provider would not hand over, with what it said of it."""
+
+    KIND = "unsupported"
+    provider_type: str
+    reason: str = ""
+    raw: Raw | None = None
+
+
+class OtherPart(Part):
+    """A part of a kind that this version does not know: kept unchanged, shown by its ``fallback_text``."""
+
+    type: str
+
+    @property
+    def kind(self) -> str:
+        return self.type
+
+
+PARTS: dict[str, type[Part]] = {
+    part.KIND: part
+    for part in (
+        Text, MediaPart, Location, Contacts, ListPart, Card, Carousel, Template, Form, Product,
+        Order, Payment, Poll, Story, Link, System, UnsupportedPart,
+    )
+}  # fmt: skip
+"""The classes by their wire kind."""

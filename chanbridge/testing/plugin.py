@@ -1,0 +1,1 @@
+"""The pytest plugin of chanbridge: loaded in every test run where chanbridge is installed."""
