@@ -99,7 +99,7 @@ class Finding(Model):
 
 
 class Batch(Model):
-    """What a poll brought: bodies for ``parse``, the cursor that stands behind them, and whether there is more."""
+    """What a poll brought: bodies for ``parse``, the cursor behind them, and whether there is more."""
 
     bodies: tuple[bytes, ...] = ()
     cursor: str | None = None

@@ -48,7 +48,7 @@ def state_of(facts: Iterable[str], *, inferred: frozenset[str] = frozenset()) ->
 
 
 def message_state(steps: Iterable[State]) -> MessageState:
-    """Say where a message stands: at its least advanced step; ``partial`` where some failed and others did not."""
+    """Say where a message stands: at its least advanced step; ``partial`` where only some failed."""
     states = list(steps)
     failed = [state for state in states if state in _ENDED]
     if failed and len(failed) < len(states):
