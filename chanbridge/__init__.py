@@ -13,6 +13,9 @@ _HOMES = {
     "chanbridge.channel": """
         Account Batch Channel Content Finding Found Gesture Grant Inbound Sent Session each unsigned
     """,
+    "chanbridge.hooks": """
+        hookimpl
+    """,
     "chanbridge.http": """
         Field Flow Headers HttpRequest HttpResponse MediaBody Multipart Pause same
     """,

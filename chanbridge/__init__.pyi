@@ -13,6 +13,7 @@ from chanbridge.channel import Sent as Sent
 from chanbridge.channel import Session as Session
 from chanbridge.channel import each as each
 from chanbridge.channel import unsigned as unsigned
+from chanbridge.hooks import hookimpl as hookimpl
 from chanbridge.http import Field as Field
 from chanbridge.http import Flow as Flow
 from chanbridge.http import Headers as Headers
