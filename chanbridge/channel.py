@@ -134,6 +134,8 @@ class Channel(Generic[C]):
     name: ClassVar[str] = ""
     Config: ClassVar[type[msgspec.Struct]]
     hosts: ClassVar[tuple[str, ...]] = ()
+    methods: ClassVar[tuple[str, ...]] = ("POST",)  # by which webhooks come, handshakes aside
+    poll_every_s: ClassVar[float | None] = 5.0  # 0: the provider holds the answer back; None: only at a bell
     capabilities: Capabilities | Mapping[str, Capabilities] = Capabilities()
 
     def __init__(self, account: Account[C]) -> None:
