@@ -1,0 +1,323 @@
+"""The configuration: chanbridge.toml and the environment, as typed settings.
+
+Everything is checked before anything starts, and every problem is reported at once, with file,
+line, key and mend.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from chanbridge.config_check import closed_schema, problems
+from chanbridge.config_source import KeyPath, Resolver, Source, child_type, decode_secret, takes_text
+from chanbridge.model.errors import ConfigError, PluginError
+from chanbridge.placeholder import placeholder
+from chanbridge.registry import Registry
+from chanbridge.secret import Secret
+from chanbridge.transcode.plan import Policy
+
+DEFAULT_FILE = "chanbridge.toml"
+SQLITE = "sqlite:///"
+
+
+class Listen(Struct, frozen=True, kw_only=True):
+    """Where the server listens."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What is refused for its size, in bytes."""
+
+    body: Annotated[int, Meta(ge=1, description="largest webhook")] = 4 * 1024 * 1024
+    media: Annotated[int, Meta(ge=1, description="largest file that is fetched")] = 100 * 1024 * 1024
+
+
+class Api(Struct, frozen=True, kw_only=True):
+    """Who may use the REST API: tokens by the name of their holder."""
+
+    tokens: dict[str, Secret] = {}
+
+
+class DeliveryPolicy(Policy):
+    """What an account allows when a message does not fit, or when something goes wrong.
+
+    ``on_unknown``: whether a request whose outcome nobody knows is parked or repeated; ``on_parked``:
+    whether a conversation goes on past a parked event; ``handler_attempts``: tries before parking.
+    """
+
+    on_unknown: Literal["park", "repeat"] = "park"
+    on_parked: Literal["continue", "wait"] = "continue"
+    handler_attempts: Annotated[int, Meta(ge=1)] = 8
+
+
+class Webhook(Struct, frozen=True, kw_only=True):
+    """What protects the webhook of a provider that signs nothing: a secret path and known senders."""
+
+    token: Secret | None = None
+    allow_from: tuple[str, ...] = ()
+
+
+class AccountSettings(Struct, frozen=True, kw_only=True):
+    """One account: its channel's own configuration, and what the core does with it."""
+
+    name: str
+    channel: str
+    config: Any  # the channel's Config
+    base_url: str = ""
+    policy: DeliveryPolicy = DeliveryPolicy()
+    webhook: Webhook = Webhook()
+    missing: tuple[str, ...] = ()  # of `account_from`: required settings that were not given
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All settings of one bridge. ``store`` and the paths are absolute."""
+
+    path: Path
+    store: str
+    media: Path
+    vault: Path
+    public_url: str = ""
+    listen: Listen = Listen()
+    limits: Limits = Limits()
+    policy: DeliveryPolicy = DeliveryPolicy()
+    api: Api = Api()
+    allow_literal_secrets: bool = False
+    accounts: dict[str, AccountSettings] = {}
+
+    def webhook_url(self, account: str) -> str:
+        """The URL that an account's provider calls; empty without ``public_url``."""
+        if not self.public_url:
+            return ""
+        token = self.accounts[account].webhook.token
+        return f"{self.public_url}/in/{account}" + (f"/{token.reveal()}" if token else "")
+
+    def __repr__(self) -> str:
+        return (
+            f"Settings(path={self.path}, accounts={list(self.accounts)})"  # a store URL may hold a password
+        )
+
+
+class _Document(Struct, kw_only=True):
+    """The keys of chanbridge.toml."""
+
+    store: str = f"{SQLITE}chanbridge.db"
+    media: str = "chanbridge-media"
+    vault: str = "chanbridge.vault"
+    public_url: Annotated[str, Meta(pattern="^(https?://[^/]+.*)?$", description="an http(s) URL")] = ""
+    listen: Listen = Listen()
+    limits: Limits = Limits()
+    policy: DeliveryPolicy = DeliveryPolicy()
+    api: Api = Api()
+    allow_literal_secrets: bool = False
+    accounts: dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], dict[str, Any]] = {}
+
+
+class _Account(Struct, kw_only=True):
+    """The keys of an account that are the core's; all others are the channel's."""
+
+    channel: str
+    policy: dict[str, Any] = {}
+    webhook: Webhook = Webhook()
+
+
+_ENVIRONMENT = {"CHANBRIDGE_STORE": "store", "CHANBRIDGE_PUBLIC_URL": "public_url"}
+
+
+def config_path(given: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Say which file counts: the given one, else ``$CHANBRIDGE_CONFIG``, else chanbridge.toml here."""
+    return Path(given or environ.get("CHANBRIDGE_CONFIG") or DEFAULT_FILE)
+
+
+def load_settings(
+    path: str | Path | None = None,
+    *,
+    registry: Registry,
+    environ: Mapping[str, str] = os.environ,
+    allow_literal_secrets: bool = False,
+) -> Settings:
+    """Read and check a configuration; raise one `ConfigError` with all that is wrong with it."""
+    file = config_path(path, environ)
+    source = Source.read(file)
+    return _Reading(source, registry, environ, literals=allow_literal_secrets).settings(file.absolute())
+
+
+class _Reading:
+    """One reading of a configuration, from table to settings."""
+
+    def __init__(
+        self, source: Source, registry: Registry, environ: Mapping[str, str], *, literals: bool
+    ) -> None:
+        self._source = source
+        self._registry = registry
+        literals = literals or source.table.get("allow_literal_secrets") is True
+        self._resolver = Resolver(source, environ, literals=literals)
+        self._over = {key: environ[name] for name, key in _ENVIRONMENT.items() if environ.get(name)}
+
+    def settings(self, path: Path) -> Settings:
+        """Give the settings, or raise everything that is wrong with them."""
+        accounts = self._source.table.get("accounts", {})
+        rest = {key: value for key, value in self._source.table.items() if key != "accounts"} | self._over
+        document = self._checked(_Document, rest, ())
+        named = self._checked_names(accounts)
+        general = document.policy if document else DeliveryPolicy()
+        made = {name: self._account(name, table, general) for name, table in named.items()}
+        self._source.raise_problems()
+        assert document is not None  # else there were problems
+        folder = path.parent
+        return Settings(
+            path=path,
+            store=absolute_store(document.store, folder),
+            media=folder / document.media,
+            vault=folder / document.vault,
+            public_url=document.public_url.rstrip("/"),
+            listen=document.listen,
+            limits=document.limits,
+            policy=document.policy,
+            api=document.api,
+            allow_literal_secrets=document.allow_literal_secrets,
+            accounts={name: account for name, account in made.items() if account is not None},
+        )
+
+    def _checked_names(self, accounts: Any) -> dict[str, dict[str, Any]]:
+        found = list(problems({"accounts": accounts}, closed_schema(_Document)))
+        for path, what in found:
+            self._source.problem(path, what)
+        return {} if found else accounts
+
+    def _account(self, name: str, table: dict[str, Any], general: DeliveryPolicy) -> AccountSettings | None:
+        path = ("accounts", name)
+        own = {key: value for key, value in table.items() if key in _Account.__struct_fields__}
+        core = self._checked(_Account, own, path)
+        cls = self._channel(own.get("channel"), path)
+        if core is None or cls is None:
+            return None
+        policy = self._checked(DeliveryPolicy, core.policy, (*path, "policy"))
+        rest = {key: value for key, value in table.items() if key not in own}
+        base_url = rest.get("base_url", "")
+        if "base_url" not in cls.Config.__struct_fields__:
+            rest.pop("base_url", None)
+        config = self._checked(cls.Config, rest, path)
+        if policy is None or config is None:
+            return None
+        return AccountSettings(
+            name=name,
+            channel=core.channel,
+            config=config,
+            base_url=getattr(config, "base_url", base_url),
+            policy=msgspec.structs.replace(general, **{key: getattr(policy, key) for key in core.policy}),
+            webhook=core.webhook,
+        )
+
+    def _channel(self, name: Any, path: KeyPath) -> Any:
+        if not isinstance(name, str):
+            return None
+        try:
+            return self._registry.channel(name)
+        except PluginError as error:
+            self._source.problem((*path, "channel"), str(error))
+            return None
+
+    def _checked(self, type: type[Any], table: dict[str, Any], path: KeyPath) -> Any:
+        """Resolve, check and convert a table; None, with the problems noted, if it does not fit."""
+        resolved = self._resolver.resolve(table, msgspec.inspect.type_info(type), path)
+        found = list(problems(resolved, closed_schema(type)))
+        for place, what in found:
+            self._source.problem((*path, *place), what)
+        return None if found else self._converted(type, resolved, path)
+
+    def _converted(self, type: type[Any], resolved: dict[str, Any], path: KeyPath) -> Any:
+        try:
+            return msgspec.convert(resolved, type, dec_hook=decode_secret)
+        except (msgspec.ValidationError, ValueError, TypeError) as error:  # a Config may check more
+            self._source.problem(path, str(error))
+            return None
+
+
+def absolute_store(url: str, folder: Path) -> str:
+    """Make the path of a SQLite URL absolute: ``sqlite:///chanbridge.db`` lies beside the file."""
+    if not url.startswith(SQLITE) or url == SQLITE:
+        return url
+    return SQLITE + str((folder / url.removeprefix(SQLITE)).absolute())
+
+
+def account_from(
+    channel: str,
+    settings: Mapping[str, str],
+    *,
+    registry: Registry,
+    name: str = "",
+    environ: Mapping[str, str] = os.environ,
+) -> AccountSettings:
+    """Make an account of ``key=value`` settings, as ``chanbridge parse --set`` has them.
+
+    Secrets may be literal. What is required and was not given gets a stand-in, and is named in
+    ``missing``; raise `ConfigError` for what does not fit.
+    """
+    cls = registry.channel(channel).Config
+    kind = msgspec.inspect.type_info(cls)
+    source = Source("--set", _nested(settings))
+    table = {key: _typed(value, child_type(kind, key)) for key, value in source.table.items()}
+    resolved = Resolver(source, environ, literals=True).resolve(table, kind, ())
+    schema = closed_schema(cls)
+    schema["$defs"][cls.__name__].pop("required", None)
+    for path, what in problems(resolved, schema):
+        source.problem(path, what)
+    source.raise_problems()
+    config, missing = _completed(cls, resolved)
+    base_url = getattr(config, "base_url", "")
+    return AccountSettings(
+        name=name or channel, channel=channel, config=config, base_url=base_url, missing=missing
+    )
+
+
+def _nested(settings: Mapping[str, str]) -> dict[str, Any]:
+    """Make a tree of dotted keys."""
+    tree: dict[str, Any] = {}
+    for dotted, value in settings.items():
+        *above, last = dotted.split(".")
+        branch = tree
+        for key in above:
+            branch = branch.setdefault(key, {})
+            if not isinstance(branch, dict):
+                raise ConfigError(f"--set: {dotted}: '{key}' is set already, and is no table")
+        branch[last] = value
+    return tree
+
+
+def _typed(value: Any, kind: msgspec.inspect.Type | None) -> Any:
+    """Read a setting as its type wants it: text as it stands, anything else as JSON."""
+    if isinstance(value, dict):
+        return {key: _typed(item, child_type(kind, key)) for key, item in value.items()}
+    if kind is None or takes_text(kind):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _completed(cls: type[Struct], resolved: dict[str, Any]) -> tuple[Struct, tuple[str, ...]]:
+    """Build a Config from what was given, with stand-ins for what is required besides; name these."""
+    values: dict[str, Any] = {}
+    missing = []
+    for field in msgspec.structs.fields(cls):
+        if field.encode_name in resolved:
+            values[field.name] = msgspec.convert(
+                resolved[field.encode_name], field.type, dec_hook=decode_secret
+            )
+        elif field.required:
+            missing.append(field.encode_name)
+            values[field.name] = placeholder(field.type) or Secret("")
+    try:
+        return cls(**values), tuple(missing)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"--set: {error}") from error

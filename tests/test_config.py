@@ -1,0 +1,348 @@
+"""chanbridge.toml: typed settings, or every problem with file, line, key and mend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Meta, Struct
+
+import chanbridge as cb
+from chanbridge.config import AccountSettings, Settings, account_from, load_settings
+from chanbridge.config_source import key_lines
+from chanbridge.registry import Registry
+
+PIGEON = """\
+[accounts.pigeon-main]
+channel = "pigeon"
+number = "+12025550100"
+api_key = "env:PIGEON_API_KEY"
+webhook_secret = "file:secrets/pigeon"
+"""
+
+
+class PigeonConfig(Struct, frozen=True, kw_only=True):
+    number: Annotated[str, Meta(description="Sender, E.164", pattern=r"^\+[1-9]\d{6,14}$")]
+    api_key: Annotated[cb.Secret, Meta(description="Key from Settings > API")]
+    webhook_secret: Annotated[cb.Secret, Meta(description="Signs every callback")]
+    region: Literal["eu", "us"] = "eu"
+    retries: int = 3
+    pool: tuple[str, ...] = ()
+    backup_key: cb.Secret | None = None
+    base_url: str = "https://api.pigeon.example/v2"
+
+
+class Pigeon(cb.Channel[PigeonConfig]):
+    name = "pigeon"
+    Config = PigeonConfig
+
+
+class Plain(cb.Channel[Struct]):
+    name = "plain"
+
+    class Config(Struct, frozen=True):
+        pass
+
+
+@pytest.fixture
+def registry() -> Registry:
+    registry = Registry(lambda group: [])
+    registry.add(Pigeon)
+    registry.add(Plain)
+    return registry
+
+
+@pytest.fixture
+def load(tmp_path: Path, registry: Registry):
+    """Write a configuration and load it."""
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "pigeon").write_text("file-secret\n")
+
+    def write_and_load(text: str, *, literal: bool = False, **environ: str) -> Settings:
+        file = tmp_path / "chanbridge.toml"
+        file.write_text(text)
+        environ = {"PIGEON_API_KEY": "env-secret", **environ}
+        return load_settings(file, registry=registry, environ=environ, allow_literal_secrets=literal)
+
+    return write_and_load
+
+
+def problems_of(load, text: str, **environ: str) -> list[str]:
+    with pytest.raises(cb.ConfigError) as caught:
+        load(text, **environ)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return list(caught.value.problems)
+
+
+def test_an_account_is_typed_and_its_secrets_are_read(load):
+    account = load(PIGEON).accounts["pigeon-main"]
+
+    assert isinstance(account, AccountSettings)
+    assert (account.name, account.channel) == ("pigeon-main", "pigeon")
+    assert account.config == PigeonConfig(
+        number="+12025550100", api_key=cb.Secret("env-secret"), webhook_secret=cb.Secret("file-secret")
+    )
+    assert account.base_url == "https://api.pigeon.example/v2"
+
+
+def test_settings_have_sensible_defaults_beside_their_file(load, tmp_path):
+    settings = load("")
+
+    assert settings.store == f"sqlite:///{tmp_path}/chanbridge.db"
+    assert (settings.media, settings.vault) == (tmp_path / "chanbridge-media", tmp_path / "chanbridge.vault")
+    assert (settings.listen.host, settings.listen.port) == ("127.0.0.1", 8080)
+    assert settings.limits.body == 4 * 1024 * 1024
+    assert settings.policy.max_loss == "affordance"
+
+
+def test_every_problem_is_reported_at_once_with_file_line_key_and_mend(load):
+    text = PIGEON.replace("+12025550100", "202 555").replace("webhook_secret", "webhook_secrett")
+
+    assert problems_of(load, "nonsense = 1\n\n" + text) == [
+        "chanbridge.toml:1: nonsense: Additional properties are not allowed ('nonsense' was unexpected): known "
+        "are: accounts, allow_literal_secrets, api, limits, listen, media, policy, public_url, store, vault",
+        "chanbridge.toml:3: accounts.pigeon-main: 'webhook_secret' is a required property "
+        "(Signs every callback)",
+        "chanbridge.toml:5: accounts.pigeon-main.number: '202 555' does not match "
+        r"'^\\+[1-9]\\d{6,14}$' (Sender, E.164)",
+        "chanbridge.toml:7: accounts.pigeon-main.webhook_secrett: Additional properties are not allowed "
+        "('webhook_secrett' was unexpected): did you mean 'webhook_secret'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('region = "mars"', "accounts.pigeon-main.region: 'mars' is not one of ['eu', 'us']"),
+        ('retries = "3"', "accounts.pigeon-main.retries: '3' is not of type 'integer'"),
+        ("pool = [1]", "accounts.pigeon-main.pool.0: 1 is not of type 'string'"),
+        ("retries = {a = 1}", "accounts.pigeon-main.retries: is not of type 'integer'"),
+        (
+            "backup_key = 7",
+            'accounts.pigeon-main.backup_key: a secret is text: write "env:NAME" or "file:PATH"',
+        ),
+        (
+            'backup_key = "env:NOT_SET"',
+            "accounts.pigeon-main.backup_key: the environment variable NOT_SET is not set",
+        ),
+        (
+            'backup_key = "env:EMPTY"',
+            "accounts.pigeon-main.backup_key: the environment variable EMPTY is empty",
+        ),
+        (
+            'backup_key = "file:secrets/none"',
+            "accounts.pigeon-main.backup_key: file:secrets/none cannot be read: FileNotFoundError",
+        ),
+        (
+            'policy = {max_loss = "huge"}',
+            "accounts.pigeon-main.policy.max_loss: 'huge' is not one of "
+            "['affordance', 'content', 'none', 'presentation', 'rejected']",
+        ),
+        (
+            "webhook = {tokn = 1}",
+            "accounts.pigeon-main.webhook.tokn: Additional properties are not allowed "
+            "('tokn' was unexpected): did you mean 'token'?",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named(load, line, problem):
+    assert problems_of(load, f"{PIGEON}{line}\n", EMPTY="") == [f"chanbridge.toml:6: {problem}"]
+
+
+def test_a_literal_secret_is_refused_and_not_repeated(load):
+    text = PIGEON.replace("env:PIGEON_API_KEY", "hunter2-TEST")
+
+    [problem] = problems_of(load, text)
+
+    assert problem == (
+        "chanbridge.toml:4: accounts.pigeon-main.api_key: a literal secret: write "
+        '"env:NAME" or "file:PATH", or allow it with --allow-literal-secrets'
+    )
+
+
+def test_a_literal_secret_is_taken_where_it_is_allowed(load):
+    text = PIGEON.replace("env:PIGEON_API_KEY", "hunter2-TEST")
+
+    by_flag = load(text, literal=True)
+    by_file = load("allow_literal_secrets = true\n" + text)
+
+    for settings in (by_flag, by_file):
+        assert settings.accounts["pigeon-main"].config.api_key.reveal() == "hunter2-TEST"
+
+
+def test_no_problem_and_no_repr_shows_a_secret(load):
+    text = PIGEON.replace('"+12025550100"', "5") + 'region = "moon"\n'
+
+    shown = str(problems_of(load, text)) + repr(load(PIGEON, CHANBRIDGE_STORE="postgresql://u:store-pw@db/x"))
+
+    assert "env-secret" not in shown
+    assert "file-secret" not in shown
+    assert "store-pw" not in shown
+
+
+def test_any_setting_may_come_from_the_environment(load):
+    text = 'store = "env:DB_URL"\n' + PIGEON.replace("+12025550100", "env:NUMBER")
+
+    settings = load(text, DB_URL="postgresql://db.example.com/x", NUMBER="+12025550199")
+
+    assert settings.store == "postgresql://db.example.com/x"
+    assert settings.accounts["pigeon-main"].config.number == "+12025550199"
+
+
+def test_the_environment_overrides_the_file(load, tmp_path):
+    text = 'store = "sqlite:///a.db"\npublic_url = "https://a.example.com"\n'
+
+    settings = load(text, CHANBRIDGE_STORE="sqlite:///b.db", CHANBRIDGE_PUBLIC_URL="https://b.example.com/x/")
+
+    assert (settings.store, settings.public_url) == (f"sqlite:///{tmp_path}/b.db", "https://b.example.com/x")
+
+
+def test_the_environment_names_the_file(tmp_path, registry):
+    (tmp_path / "other.toml").write_text(PIGEON.replace("file:secrets/pigeon", "env:PIGEON_API_KEY"))
+    environ = {"CHANBRIDGE_CONFIG": str(tmp_path / "other.toml"), "PIGEON_API_KEY": "k"}
+
+    assert list(load_settings(registry=registry, environ=environ).accounts) == ["pigeon-main"]
+
+
+def test_a_channel_that_is_not_installed_says_what_to_install(load):
+    assert problems_of(load, '[accounts.fax]\nchannel = "fax"\nnumber = "1"\n') == [
+        "chanbridge.toml:2: accounts.fax.channel: no channel 'fax': install chanbridge-fax"
+    ]
+
+
+def test_an_account_without_a_channel_is_named(load):
+    assert problems_of(load, '[accounts.x]\nnumber = "1"\n') == [
+        "chanbridge.toml:1: accounts.x: 'channel' is a required property"
+    ]
+
+
+def test_an_account_needs_a_name_that_can_stand_in_a_url(load):
+    [problem] = problems_of(load, '[accounts."a b"]\nchannel = "plain"\n')
+
+    assert "'a b'" in problem
+
+
+def test_an_account_may_set_its_base_url_whether_or_not_its_channel_knows_the_key(load):
+    text = f'{PIGEON}base_url = "http://127.0.0.1:9001"\n\n[accounts.p]\nchannel = "plain"\nbase_url = "http://x"\n'
+
+    settings = load(text)
+
+    assert settings.accounts["pigeon-main"].config.base_url == "http://127.0.0.1:9001"
+    assert {name: account.base_url for name, account in settings.accounts.items()} == {
+        "pigeon-main": "http://127.0.0.1:9001",
+        "p": "http://x",
+    }
+
+
+def test_an_accounts_policy_changes_single_points_of_the_general_one(load):
+    general = '[policy]\nmax_loss = "content"\nmax_steps = 9\n\n'
+    text = f'{general}{PIGEON}policy = {{max_steps = 2, on_unknown = "repeat"}}\n'
+
+    settings = load(text)
+
+    policy = settings.accounts["pigeon-main"].policy
+    assert (policy.max_loss, policy.max_steps, policy.on_unknown) == ("content", 2, "repeat")
+    assert (settings.policy.max_steps, settings.policy.on_unknown) == (9, "park")
+
+
+def test_a_wrong_general_policy_is_reported_once(load):
+    assert problems_of(load, f'[policy]\nmax_steps = "x"\n\n{PIGEON}') == [
+        "chanbridge.toml:2: policy.max_steps: 'x' is not of type 'integer'"
+    ]
+
+
+def test_a_webhook_url_is_made_of_the_public_url_and_holds_the_token_of_an_unsigned_channel(load):
+    text = (
+        f'public_url = "https://hooks.example.com/channels/"\n\n{PIGEON}\n[accounts.p]\nchannel = "plain"\n'
+    )
+    text += 'webhook = {token = "env:TOKEN"}\n'
+
+    settings = load(text, TOKEN="t-TEST")
+
+    assert settings.webhook_url("pigeon-main") == "https://hooks.example.com/channels/in/pigeon-main"
+    assert settings.webhook_url("p") == "https://hooks.example.com/channels/in/p/t-TEST"
+    assert load(PIGEON).webhook_url("pigeon-main") == ""
+
+
+def test_a_file_that_is_not_there_says_how_to_write_one(registry):
+    with pytest.raises(cb.ConfigError, match=r"^none\.toml: no such file: write it with 'chanbridge init'$"):
+        load_settings("none.toml", registry=registry, environ={})
+
+
+def test_broken_toml_is_located_without_being_quoted(load):
+    [problem] = problems_of(load, "[accounts.x]\nkey = 'hunter2' 'hunter2'\n")
+
+    assert problem.startswith("chanbridge.toml: no valid TOML: ")
+    assert "line 2" in problem
+    assert "hunter2" not in problem
+
+
+def test_the_line_of_a_key_is_found_whatever_stands_around_it():
+    text = (
+        "# [a.comment]\n"
+        'a.b = """\n'
+        "[not.a.table]\n"
+        "c = 1\n"
+        '"""\n'
+        "[ t . 'x y' ] # note\n"
+        "list = [\n"
+        '  ["t"],\n'
+        "]\n"
+        "[[many]]\n"
+        "z = 1\n"
+        "[[many]]\n"
+        "z = 2\n"
+    )
+    import tomllib
+
+    lines = dict(key_lines(text, tomllib.loads(text)))
+
+    assert lines[("a", "b")] == 2
+    assert lines[("t", "x y")] == 6
+    assert lines[("t", "x y", "list")] == 7
+    assert lines[("many",)] == 12
+    assert ("a", "c") not in lines
+    assert ("c",) not in lines
+
+
+@given(st.lists(st.from_regex(r"\A[a-z][a-z0-9_-]{0,8}\Z"), min_size=1, max_size=8, unique=True))
+def test_every_key_of_a_flat_table_is_on_its_own_line(keys):
+    text = "".join(f"{key} = {index}\n" for index, key in enumerate(keys))
+
+    lines = dict(key_lines(text, dict.fromkeys(keys, 0)))
+
+    assert lines == {(key,): number for number, key in enumerate(keys, 1)}
+
+
+def test_an_account_of_literal_settings_may_hold_secrets(registry):
+    account = account_from(
+        "pigeon",
+        {
+            "number": "+12025550100",
+            "api_key": "literal",
+            "webhook_secret": "s",
+            "retries": "5",
+            "pool": '["a"]',
+        },
+        registry=registry,
+    )
+
+    assert account.config.api_key.reveal() == "literal"
+    assert (account.config.retries, account.config.pool, account.missing) == (5, ("a",), ())
+
+
+def test_what_a_literal_account_lacks_is_stood_in_for_and_named(registry):
+    account = account_from("pigeon", {"number": "+12025550100"}, registry=registry)
+
+    assert account.missing == ("api_key", "webhook_secret")
+    assert not account.config.api_key
+
+
+def test_a_literal_setting_that_does_not_fit_is_named(registry):
+    with pytest.raises(cb.ConfigError) as caught:
+        account_from("pigeon", {"region": "mars", "retries": "many", "colour": "red"}, registry=registry)
+
+    assert [problem.split(": ")[1] for problem in caught.value.problems] == ["region", "retries", "colour"]
