@@ -42,8 +42,8 @@ _HOMES = {
     "chanbridge.model.events": """
         AccountStatus CallChanged ConsentChanged ControlChanged ConversationChanged EmailFeedback
         Event Fact FormSubmitted IdentityChanged InteractionReceived MemberChanged MessageDeleted
-        MessageEchoed MessageEdited MessageReceived MessageStatus OrderPlaced Passive PaymentUpdated
-        Price ProviderEvent ReactionChanged ReceiptUpdated ReferralReceived Segment TemplateStatus
+        MessageEchoed MessageEdited MessageReceived MessageStatus OrderPlaced OtherEvent Passive
+        PaymentUpdated Price ProviderEvent ReactionChanged ReceiptUpdated ReferralReceived Segment TemplateStatus
         TypingChanged Via Wake chosen incoming
     """,
     "chanbridge.model.media": """

@@ -106,6 +106,7 @@ from chanbridge.model.events import MessageEdited as MessageEdited
 from chanbridge.model.events import MessageReceived as MessageReceived
 from chanbridge.model.events import MessageStatus as MessageStatus
 from chanbridge.model.events import OrderPlaced as OrderPlaced
+from chanbridge.model.events import OtherEvent as OtherEvent
 from chanbridge.model.events import Passive as Passive
 from chanbridge.model.events import PaymentUpdated as PaymentUpdated
 from chanbridge.model.events import Price as Price

@@ -18,6 +18,8 @@ class _ModelMeta(msgspec.StructMeta):
         mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
     ) -> _ModelMeta:
         options = {"frozen": True, "kw_only": True, "omit_defaults": True, **options}
+        if kind := namespace.get("KIND"):  # a part: its kind stands on the wire
+            options |= {"tag_field": "kind", "tag": kind}
         made: _ModelMeta = super().__new__(mcls, name, bases, namespace, **options)
         return made
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any, ClassVar, Literal
+from urllib.parse import quote
 
 from chanbridge.model.address import Contact, Conversation, Identity, Window
 from chanbridge.model.base import JSON, Context, Model, Money, Raw, Ref
@@ -49,6 +50,7 @@ class Event(Model):
     segment: Segment | None = None
     passive: Passive | None = None
     window: Window | None = None  # only where it differs from what the capabilities open
+    attributes: dict[str, JSON] = {}  # CloudEvents attributes that are not ours (traceparent, ...)
 
     @property
     def type(self) -> str:
@@ -58,7 +60,7 @@ class Event(Model):
     @property
     def key(self) -> str:
         """The key of its conversation: the domain in which order holds."""
-        return self.conversation.key if self.conversation else f"{self.account}/"
+        return self.conversation.key if self.conversation else f"{quote(self.account, safe='')}/"
 
 
 class MessageReceived(Event):
@@ -368,6 +370,16 @@ class ProviderEvent(Event):
     provider_type: str
     error: str = ""
     data: JSON = None
+
+
+class OtherEvent(Event):
+    """An event of a type that this version does not know: kept unchanged, its fields in ``extra``."""
+
+    name: str
+
+    @property
+    def type(self) -> str:
+        return self.name
 
 
 class Wake(Model):

@@ -6,7 +6,9 @@ The wire's discriminator is ``kind``. A part of a kind that is not here is an `O
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
+
+import msgspec
 
 from chanbridge.model.base import JSON, Model, Money, Raw
 from chanbridge.model.media import Media, MediaRole
@@ -218,7 +220,7 @@ class Template(Part):
     language: str = ""
     category: TemplateCategory | None = None
     parameters: dict[str, JSON] = {}
-    preview: tuple[Any, ...] = ()  # of Part; Any, since a struct cannot name itself through a union
+    preview: tuple[Part, ...] = ()
 
 
 class Form(Part):
@@ -339,7 +341,7 @@ class UnsupportedPart(Part):
 class OtherPart(Part):
     """A part of a kind that this version does not know: kept unchanged, shown by its ``fallback_text``."""
 
-    type: str
+    type: str = msgspec.field(name="kind")
 
     @property
     def kind(self) -> str:

@@ -1,0 +1,162 @@
+"""Events as CloudEvents 1.0 in structured JSON (schema, section 1).
+
+Attributes hold who, where and when; everything else of an event is its ``data``. Attributes that are
+not ours are kept in `Event.attributes`. What `parse` leaves to the core (``id``, ``account``,
+``sequence``) is empty until the core has filled it in.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from typing import Any
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from chanbridge.model import wire
+from chanbridge.model.base import JSON
+from chanbridge.model.errors import ValidationError
+from chanbridge.model.events import EVENTS, Event, OtherEvent
+
+SCHEMA_BASE = "https://schemas.chanbridge.example"
+MAJOR = 1
+DATA_SCHEMA = f"{SCHEMA_BASE}/v{MAJOR}/event.json"
+PREFIX = "chanbridge."
+
+_SOURCE = "/accounts/"
+# Our fields that stand in attributes, as they are in an event's data: absent.
+_ABSENT: dict[str, Any] = {
+    "id": "", "account": "", "time": None, "recorded_at": None, "provider_id": "", "sequence": "",
+    "attributes": {},
+}  # fmt: skip
+
+
+class _Envelope(msgspec.Struct, omit_defaults=True):
+    """A CloudEvent, in the order in which it is written."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    subject: str
+    partitionkey: str
+    datacontenttype: str
+    dataschema: str
+    data: Any
+    time: dt.datetime | None = None
+    recordedtime: dt.datetime | None = None
+    sequence: str = ""
+    providerid: str = ""
+
+
+_OURS = frozenset(_Envelope.__struct_fields__)
+
+
+def encode(event: Event) -> bytes:
+    """Write an event as a CloudEvent."""
+    if event.attributes or isinstance(event, OtherEvent):
+        return wire.encode(to_dict(event))
+    try:
+        encoded = msgspec.json.encode(_envelope(event, msgspec.structs.replace(event, **_ABSENT)))
+    except UnicodeEncodeError:
+        return wire.encode(to_dict(event))
+    return encoded if wire.is_plain(encoded) else wire.encode(to_dict(event))
+
+
+def to_dict(event: Event) -> dict[str, Any]:
+    """Give a CloudEvent as a dict; its times and bytes are still Python's."""
+    data = wire.plain_fields(event, _payload(type(event)))
+    envelope: dict[str, Any] = wire.plain(_envelope(event, data))
+    return envelope | {name: value for name, value in event.attributes.items() if name not in _OURS}
+
+
+def _envelope(event: Event, data: object) -> _Envelope:
+    key = event.key
+    return _Envelope(
+        specversion="1.0",
+        id=event.id,
+        source=_SOURCE + quote(event.account, safe=""),
+        type=PREFIX + event.type,
+        subject=key,
+        partitionkey=key,
+        datacontenttype="application/json",
+        dataschema=DATA_SCHEMA,
+        data=data,
+        time=event.time,
+        recordedtime=event.recorded_at,
+        sequence=event.sequence,
+        providerid=event.provider_id,
+    )
+
+
+def decode(document: object) -> Event:
+    """Read a CloudEvent; one of a type that is not known becomes an `OtherEvent`."""
+    envelope = wire.read_fields(wire.plan_of(_Attributes), document)
+    name = _name(envelope.pop("type"))
+    cls = EVENTS.get(name, OtherEvent)
+    try:
+        fields = wire.read_fields(_payload(cls), envelope.pop("data"))
+    except ValidationError as error:
+        raise wire.under("data", error) from None
+    if cls is OtherEvent:
+        fields["name"] = name
+    elif not cls.TYPE:
+        fields["change"] = name.rpartition(".")[2]
+    return cls(**fields, **_attributes(envelope))
+
+
+class _Attributes(msgspec.Struct):
+    """A CloudEvent as it is read: what others may leave out is not required."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    data: Any
+    subject: str = ""
+    partitionkey: str = ""
+    datacontenttype: str = ""
+    dataschema: str = ""
+    time: dt.datetime | None = None
+    recordedtime: dt.datetime | None = None
+    sequence: str = ""
+    providerid: str = ""
+    extra: dict[str, JSON] = {}
+
+
+def _name(type: str) -> str:
+    if not type.startswith(PREFIX) or type == PREFIX:
+        raise ValidationError("type", f"must begin with '{PREFIX}'")
+    return type.removeprefix(PREFIX)
+
+
+def _attributes(envelope: dict[str, Any]) -> dict[str, Any]:
+    if envelope["specversion"] != "1.0":
+        raise ValidationError("specversion", "must be '1.0'")
+    schema = envelope.get("dataschema", DATA_SCHEMA)
+    if schema.startswith(SCHEMA_BASE) and not schema.startswith(f"{SCHEMA_BASE}/v{MAJOR}/"):
+        raise ValidationError(
+            "dataschema", f"must be of major version {MAJOR}: upgrade chanbridge to read it"
+        )
+    if not envelope["source"].startswith(_SOURCE):
+        raise ValidationError("source", f"must be '{_SOURCE}' and the account")
+    return {
+        "id": envelope["id"],
+        "account": unquote(envelope["source"].removeprefix(_SOURCE)),
+        "time": envelope.get("time"),
+        "recorded_at": envelope.get("recordedtime"),
+        "sequence": envelope.get("sequence", ""),
+        "provider_id": envelope.get("providerid", ""),
+        "attributes": envelope.get("extra", {}),
+    }
+
+
+@functools.cache
+def _payload(cls: type[Event]) -> wire.Plan:
+    """The plan of what stands in ``data``."""
+    plan = wire.plan_of(cls)
+    elsewhere = {*_ABSENT, "name"} if cls is OtherEvent else _ABSENT.keys()
+    in_type = {"name"} if cls is OtherEvent else {"change"} if not cls.TYPE else set()
+    fields = {name: field for name, field in plan.fields.items() if name not in elsewhere}
+    return plan._replace(fields=fields, required=plan.required - in_type)
