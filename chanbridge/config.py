@@ -59,22 +59,20 @@ class DeliveryPolicy(Policy):
     handler_attempts: Annotated[int, Meta(ge=1)] = 8
 
 
-class Webhook(Struct, frozen=True, kw_only=True):
-    """What protects the webhook of a provider that signs nothing: a secret path and known senders."""
-
-    token: Secret | None = None
-    allow_from: tuple[str, ...] = ()
-
-
 class AccountSettings(Struct, frozen=True, kw_only=True):
-    """One account: its channel's own configuration, and what the core does with it."""
+    """One account: its channel's own configuration, and what the core does with it.
+
+    ``path_token`` and ``allow_from`` protect the webhook of a provider that signs nothing: a piece of
+    its path that nobody can guess, and the networks it may come from.
+    """
 
     name: str
     channel: str
     config: Any  # the channel's Config
     base_url: str = ""
     policy: DeliveryPolicy = DeliveryPolicy()
-    webhook: Webhook = Webhook()
+    path_token: Secret | None = None
+    allow_from: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()  # of `account_from`: required settings that were not given
 
 
@@ -92,13 +90,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     api: Api = Api()
     allow_literal_secrets: bool = False
     accounts: dict[str, AccountSettings] = {}
-
-    def webhook_url(self, account: str) -> str:
-        """The URL that an account's provider calls; empty without ``public_url``."""
-        if not self.public_url:
-            return ""
-        token = self.accounts[account].webhook.token
-        return f"{self.public_url}/in/{account}" + (f"/{token.reveal()}" if token else "")
 
     def __repr__(self) -> str:
         return (
@@ -126,7 +117,8 @@ class _Account(Struct, kw_only=True):
 
     channel: str
     policy: dict[str, Any] = {}
-    webhook: Webhook = Webhook()
+    path_token: Annotated[Secret | None, Meta(description="of the webhook of an unsigned channel")] = None
+    allow_from: tuple[str, ...] = ()
 
 
 _ENVIRONMENT = {"CHANBRIDGE_STORE": "store", "CHANBRIDGE_PUBLIC_URL": "public_url"}
@@ -214,7 +206,8 @@ class _Reading:
             config=config,
             base_url=getattr(config, "base_url", base_url),
             policy=msgspec.structs.replace(general, **{key: getattr(policy, key) for key in core.policy}),
-            webhook=core.webhook,
+            path_token=core.path_token,
+            allow_from=core.allow_from,
         )
 
     def _channel(self, name: Any, path: KeyPath) -> Any:

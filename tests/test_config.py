@@ -102,8 +102,9 @@ def test_every_problem_is_reported_at_once_with_file_line_key_and_mend(load):
     text = PIGEON.replace("+12025550100", "202 555").replace("webhook_secret", "webhook_secrett")
 
     assert problems_of(load, "nonsense = 1\n\n" + text) == [
-        "chanbridge.toml:1: nonsense: Additional properties are not allowed ('nonsense' was unexpected): known "
-        "are: accounts, allow_literal_secrets, api, limits, listen, media, policy, public_url, store, vault",
+        "chanbridge.toml:1: nonsense: Additional properties are not allowed ('nonsense' was unexpected): "
+        "known are: accounts, allow_literal_secrets, api, limits, listen, media, policy, public_url, store, "
+        "vault",
         "chanbridge.toml:3: accounts.pigeon-main: 'webhook_secret' is a required property "
         "(Signs every callback)",
         "chanbridge.toml:5: accounts.pigeon-main.number: '202 555' does not match "
@@ -142,9 +143,9 @@ def test_every_problem_is_reported_at_once_with_file_line_key_and_mend(load):
             "['affordance', 'content', 'none', 'presentation', 'rejected']",
         ),
         (
-            "webhook = {tokn = 1}",
-            "accounts.pigeon-main.webhook.tokn: Additional properties are not allowed "
-            "('tokn' was unexpected): did you mean 'token'?",
+            "policy = {max_stepz = 1}",
+            "accounts.pigeon-main.policy.max_stepz: Additional properties are not allowed "
+            "('max_stepz' was unexpected): did you mean 'max_steps'?",
         ),
     ],
 )
@@ -254,17 +255,13 @@ def test_a_wrong_general_policy_is_reported_once(load):
     ]
 
 
-def test_a_webhook_url_is_made_of_the_public_url_and_holds_the_token_of_an_unsigned_channel(load):
-    text = (
-        f'public_url = "https://hooks.example.com/channels/"\n\n{PIGEON}\n[accounts.p]\nchannel = "plain"\n'
-    )
-    text += 'webhook = {token = "env:TOKEN"}\n'
+def test_the_webhook_of_an_unsigned_channel_has_a_secret_path_and_known_senders(load):
+    text = '[accounts.p]\nchannel = "plain"\npath_token = "env:TOKEN"\nallow_from = ["192.0.2.0/24"]\n'
 
-    settings = load(text, TOKEN="t-TEST")
+    account = load(text, TOKEN="t-TEST").accounts["p"]
 
-    assert settings.webhook_url("pigeon-main") == "https://hooks.example.com/channels/in/pigeon-main"
-    assert settings.webhook_url("p") == "https://hooks.example.com/channels/in/p/t-TEST"
-    assert load(PIGEON).webhook_url("pigeon-main") == ""
+    assert account.path_token == cb.Secret("t-TEST")
+    assert account.allow_from == ("192.0.2.0/24",)
 
 
 def test_a_file_that_is_not_there_says_how_to_write_one(registry):
