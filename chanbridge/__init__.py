@@ -43,8 +43,8 @@ _HOMES = {
         AccountStatus CallChanged ConsentChanged ControlChanged ConversationChanged EmailFeedback
         Event Fact FormSubmitted IdentityChanged InteractionReceived MemberChanged MessageDeleted
         MessageEchoed MessageEdited MessageReceived MessageStatus OrderPlaced OtherEvent Passive
-        PaymentUpdated Price ProviderEvent ReactionChanged ReceiptUpdated ReferralReceived Segment TemplateStatus
-        TypingChanged Via Wake chosen incoming
+        PaymentUpdated Price ProviderEvent ReactionChanged ReceiptUpdated ReferralReceived Segment
+        TemplateStatus TypingChanged Via Wake chosen incoming
     """,
     "chanbridge.model.media": """
         Media MediaRole

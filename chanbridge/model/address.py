@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import quote, unquote
+
+from msgspec import Meta
 
 from chanbridge.model.base import JSON, Model
 from chanbridge.model.errors import ValidationError
@@ -13,6 +15,7 @@ IdentityKind = Literal[
     "phone", "email", "username", "scoped_id", "wa_id", "bsuid", "parent_bsuid", "psid", "openid"
 ]
 ConversationKind = Literal["direct", "group", "public", "email"]
+Address = Annotated[str, Meta(pattern="^[^:]+:.", examples=["sms:+12025550123"])]
 
 
 def address(channel: str, id: str) -> str:
@@ -40,7 +43,7 @@ class Identity(Model):
 class Contact(Model):
     """A person as one account sees them."""
 
-    address: str
+    address: Address
     identities: tuple[Identity, ...] = ()
     display_name: str = ""
     username: str = ""
@@ -81,7 +84,7 @@ class Conversation(Model):
     ``account``, and so the ``key``.
     """
 
-    address: str
+    address: Address
     account: str = ""
     kind: ConversationKind = "direct"
     thread: str = ""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Self, dataclass_transform
+from typing import Annotated, Any, Self, dataclass_transform
 
 import msgspec
+from msgspec import Meta
 
 JSON = Any
 """A JSON value: None, bool, int, float, str, list or dict of these."""
+Filled = Annotated[str, Meta(min_length=1)]
+Natural = Annotated[int, Meta(ge=0)]
 
 
 class _ModelMeta(msgspec.StructMeta):
@@ -73,7 +76,7 @@ class Context(Model):
 class Money(Model):
     """An amount in the currency's minor units (cents)."""
 
-    currency: str
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", examples=["EUR"])]
     minor: int
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import Annotated, Literal
 
-from chanbridge.model.base import Model
+from msgspec import Meta
+
+from chanbridge.model.base import Model, Natural
 
 MediaRole = Literal["image", "video", "audio", "voice", "animation", "sticker", "document"]
 INLINE_MAX = 64 * 1024
@@ -22,14 +24,14 @@ class Media(Model):
     url: str = ""
     provider_id: str = ""
     blob: str = ""
-    data: bytes = b""
-    mime: str = ""
-    size: int | None = None
-    sha256: str = ""
+    data: Annotated[bytes, Meta(max_length=INLINE_MAX)] = b""
+    mime: Annotated[str, Meta(pattern=r"^$|^[^\s/;]+/[^\s/;]+(\s*;.*)?$", examples=["image/jpeg"])] = ""
+    size: Natural | None = None
+    sha256: Annotated[str, Meta(pattern="^$|^[0-9a-f]{64}$")] = ""
     filename: str = ""
-    width: int | None = None
-    height: int | None = None
-    duration_ms: int | None = None
+    width: Natural | None = None
+    height: Natural | None = None
+    duration_ms: Natural | None = None
     thumbnail: Media | None = None
     expires_at: dt.datetime | None = None
     auth: Literal["none", "channel"] = "none"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from chanbridge.model.address import Contact, Recipient
 from chanbridge.model.base import JSON, Model, Raw, Ref
@@ -26,6 +28,8 @@ from chanbridge.model.parts import (
 
 Origin = Literal["contact", "agent", "bot", "system", "echo"]
 Choice = str | Action
+Parts = Annotated[tuple[Part, ...], Meta(min_length=1)]
+Locale = Annotated[str, Meta(pattern="^$|^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", examples=["pt-BR"])]
 
 
 class External(Model):
@@ -60,14 +64,14 @@ class EmailProfile(Model):
 class Alternative(Model):
     """A poorer form of the same message, written by its author."""
 
-    parts: tuple[Part, ...]
+    parts: Parts
     quick_replies: tuple[Action, ...] = ()
 
 
 class Message(Model):
     """What one side said. Ours to send: build one with `Message.text` and its siblings."""
 
-    parts: tuple[Part, ...]
+    parts: Parts
     id: str = ""
     external: tuple[External, ...] = ()
     direction: Literal["in", "out"] = "out"
@@ -83,11 +87,11 @@ class Message(Model):
     overrides: dict[str, JSON] = {}
     alternatives: tuple[Alternative, ...] = ()
     fallback_text: str = ""
-    locale: str = ""
+    locale: Locale = ""
     expires_at: dt.datetime | None = None
     not_before: dt.datetime | None = None
     category: TemplateCategory | None = None
-    idempotency_key: str = ""
+    idempotency_key: Annotated[str, Meta(max_length=128)] = ""
     email: EmailProfile | None = None
     metadata: dict[str, str] = {}
     raw: Raw | None = None

@@ -6,11 +6,12 @@ The wire's discriminator is ``kind``. A part of a kind that is not here is an `O
 from __future__ import annotations
 
 import datetime as dt
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
+from msgspec import Meta
 
-from chanbridge.model.base import JSON, Model, Money, Raw
+from chanbridge.model.base import JSON, Filled, Model, Money, Natural, Raw
 from chanbridge.model.media import Media, MediaRole
 
 PartKind = Literal[
@@ -22,6 +23,7 @@ ActionKind = Literal[
 ]
 TextFormat = Literal["plain", "markdown", "html"]
 TemplateCategory = Literal["service", "utility", "marketing", "authentication"]
+Payload = Annotated[str, Meta(max_length=2048)]
 
 
 class Action(Model):
@@ -29,9 +31,9 @@ class Action(Model):
 
     id: str = ""
     kind: ActionKind = "reply"
-    label: str
+    label: Filled
     short_label: str = ""
-    payload: str = ""
+    payload: Payload = ""
     url: str = ""
     phone: str = ""
     event: dict[str, JSON] = {}
@@ -64,8 +66,8 @@ class Entity(Model):
     """A stretch of a text that means something; ``start`` and ``end`` count code points."""
 
     type: str
-    start: int
-    end: int
+    start: Natural
+    end: Natural
     ref: str = ""
 
 
@@ -96,16 +98,16 @@ class Live(Model):
     """A position that moves until the given time; heading in degrees."""
 
     until: dt.datetime | None = None
-    heading: float | None = None
+    heading: Annotated[float, Meta(ge=0, le=360)] | None = None
 
 
 class Location(Part):
     """A place, in WGS84 degrees."""
 
     KIND = "location"
-    lat: float
-    lon: float
-    accuracy_m: float | None = None
+    lat: Annotated[float, Meta(ge=-90, le=90)]
+    lon: Annotated[float, Meta(ge=-180, le=180)]
+    accuracy_m: Annotated[float, Meta(ge=0)] | None = None
     name: str = ""
     address: str = ""
     url: str = ""
@@ -153,24 +155,24 @@ class Contacts(Part):
     """Shared address-book cards."""
 
     KIND = "contacts"
-    contacts: tuple[ContactCard, ...]
+    contacts: Annotated[tuple[ContactCard, ...], Meta(min_length=1)]
 
 
 class ListItem(Model):
     """A row to pick. Its id is an action id."""
 
     id: str = ""
-    title: str
+    title: Filled
     description: str = ""
     media: Media | None = None
-    payload: str = ""
+    payload: Payload = ""
     aliases: tuple[str, ...] = ()
 
 
 class Section(Model):
     """A group of rows under a title."""
 
-    items: tuple[ListItem, ...]
+    items: Annotated[tuple[ListItem, ...], Meta(min_length=1)]
     title: str = ""
 
 
@@ -179,7 +181,7 @@ class ListPart(Part):
 
     KIND = "list"
     body: str
-    sections: tuple[Section, ...]
+    sections: Annotated[tuple[Section, ...], Meta(min_length=1)]
     title: str = ""
     footer: str = ""
     button: str = ""
@@ -202,7 +204,7 @@ class Carousel(Part):
     """Cards side by side."""
 
     KIND = "carousel"
-    cards: tuple[Card, ...]
+    cards: Annotated[tuple[Card, ...], Meta(min_length=1)]
     body: str = ""
 
 
@@ -215,7 +217,7 @@ class Template(Part):
     """
 
     KIND = "template"
-    name: str
+    name: Filled
     namespace: str = ""
     language: str = ""
     category: TemplateCategory | None = None
@@ -239,7 +241,7 @@ class Form(Part):
 class LineItem(Model):
     """One line of an order."""
 
-    sku: str
+    sku: Filled
     name: str = ""
     qty: float = 1
     unit_price: Money | None = None
@@ -286,7 +288,7 @@ class PollOption(Model):
     """One answer of a poll. Its id is an action id."""
 
     id: str = ""
-    label: str
+    label: Filled
     votes: int | None = None
 
 
@@ -294,8 +296,8 @@ class Poll(Part):
     """A question with given answers."""
 
     KIND = "poll"
-    question: str
-    options: tuple[PollOption, ...]
+    question: Filled
+    options: Annotated[tuple[PollOption, ...], Meta(min_length=1)]
     multiple: bool = False
     anonymous: bool = False
     closes_at: dt.datetime | None = None
@@ -315,7 +317,7 @@ class Link(Part):
     """A link with what its page says of itself."""
 
     KIND = "link"
-    url: str
+    url: Filled
     title: str = ""
     description: str = ""
     image: Media | None = None
@@ -325,7 +327,7 @@ class System(Part):
     """A notice of the platform, not of a person."""
 
     KIND = "system"
-    code: str
+    code: Filled
     text: str = ""
 
 
@@ -341,7 +343,7 @@ class UnsupportedPart(Part):
 class OtherPart(Part):
     """A part of a kind that this version does not know: kept unchanged, shown by its ``fallback_text``."""
 
-    type: str = msgspec.field(name="kind")
+    type: Filled = msgspec.field(name="kind")
 
     @property
     def kind(self) -> str:
