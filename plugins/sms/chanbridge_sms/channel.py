@@ -1,0 +1,106 @@
+"""The channel: what holds for texts whoever carries them; the rest is asked of the provider."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+import chanbridge as cb
+from chanbridge_sms import addresses, quiet
+from chanbridge_sms.config import PROVIDERS, ProviderName, SmsConfig, problems
+from chanbridge_sms.limits import records
+from chanbridge_sms.provider import Provider
+from chanbridge_sms.twilio import Twilio
+
+_CLASSES: dict[ProviderName, type[Provider]] = {"twilio": Twilio}
+_MMS_COUNTRIES = frozenset({"US", "CA"})
+
+
+class Sms(cb.Channel[SmsConfig]):
+    """SMS and MMS over HTTP, by the provider that the configuration names."""
+
+    name = "sms"
+    Config = SmsConfig
+    methods = ("POST", "GET")
+    hosts = tuple(host for name in PROVIDERS for host in _CLASSES[name].hosts)
+    capabilities = records()
+
+    def __init__(self, account: cb.Account[SmsConfig]) -> None:
+        super().__init__(account)
+        if wrong := self.problems(account.config):
+            raise cb.ConfigError(*wrong)
+        self.provider = _CLASSES[account.config.provider](account)
+        self.capabilities = self.provider.capabilities()
+
+    @staticmethod
+    def problems(config: SmsConfig) -> list[str]:
+        """Give what is wrong with a configuration beyond the type of each key: key, problem, mend."""
+        return list(problems(config))
+
+    def owns(self, account_id: str) -> bool:
+        return self.provider.owns(account_id)
+
+    def variant(self, to: cb.Conversation) -> str:
+        """Name ``mms`` where pictures travel (by default to US and Canada), else ``sms``; or the app."""
+        app, _ = addresses.split_app(to.id)
+        if app:
+            return app
+        choice = self.config.mms
+        if choice == "auto":
+            able = addresses.kind(self.config.number) != "name"
+            return "mms" if able and addresses.region(to.id) in _MMS_COUNTRIES else "sms"
+        return "mms" if choice == "always" else "sms"
+
+    def normalise(self, id: str) -> str:
+        return addresses.normalise(id, self.config.country)
+
+    def not_before(self, category: str | None, to: str, now: dt.datetime) -> dt.datetime:
+        """Say when a message to an address's id may go out at the earliest: quiet hours may defer it."""
+        hours = self.config.quiet_hours
+        if hours is None or category not in hours.applies_to:
+            return now
+        return quiet.not_before(hours, to, now)
+
+    def verify(self, request: cb.HttpRequest) -> None:
+        self.provider.verify(request)
+
+    def parse(self, request: cb.HttpRequest) -> Iterable[cb.Found]:
+        return self.provider.parse(request)
+
+    def acknowledge(self, request: cb.HttpRequest, events: Iterable[cb.Found]) -> cb.HttpResponse:
+        return self.provider.acknowledge()
+
+    def validate(self, message: cb.Message) -> Iterable[cb.ValidationError]:
+        return self.provider.validate(message)
+
+    def send(self, step: cb.Step) -> cb.Flow[cb.Sent]:
+        self._keep_quiet(step)
+        return (yield from self.provider.send(step))
+
+    def fetch(self, media: cb.Media) -> cb.Flow[cb.Content]:
+        return self.provider.fetch(media)
+
+    def check(self) -> cb.Flow[list[cb.Finding]]:
+        return self.provider.check()
+
+    def sign(self, request: cb.HttpRequest, grant: cb.Grant | None) -> cb.HttpRequest:
+        return self.provider.sign(request)
+
+    def error(self, response: cb.HttpResponse) -> cb.SendError | None:
+        return self.provider.error(response)
+
+    def _keep_quiet(self, step: cb.Step) -> None:
+        """Refuse a step in quiet hours: for now, with the time to wait, or for good."""
+        allowed = self.not_before(step.category, step.to.id, step.now)
+        if allowed <= step.now:
+            return
+        hours = self.config.quiet_hours
+        defer = hours is not None and hours.action == "defer"
+        raise cb.SendError(
+            "policy_rejected",
+            detail="it is quiet hours where the recipient is",
+            scope="recipient",
+            retryable=defer,
+            retry_after_s=(allowed - step.now).total_seconds() if defer else None,
+            fix="wait",
+        )
