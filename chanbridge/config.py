@@ -15,9 +15,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from chanbridge.channel import Account
 from chanbridge.config_check import closed_schema, problems
 from chanbridge.config_source import KeyPath, Resolver, Source, child_type, decode_secret, takes_text
-from chanbridge.model.errors import ConfigError, PluginError
+from chanbridge.model.errors import ChanbridgeError, ConfigError, PluginError
 from chanbridge.placeholder import placeholder
 from chanbridge.registry import Registry
 from chanbridge.secret import Secret
@@ -200,6 +201,7 @@ class _Reading:
         config = self._checked(cls.Config, rest, path)
         if policy is None or config is None:
             return None
+        self._set_up(core.channel, Account(name, config), path)
         return AccountSettings(
             name=name,
             channel=core.channel,
@@ -209,6 +211,18 @@ class _Reading:
             path_token=core.path_token,
             allow_from=core.allow_from,
         )
+
+    def _set_up(self, channel: str, account: Account[Any], path: KeyPath) -> None:
+        """Note what the channel itself finds wrong with its configuration, beyond the type of each key."""
+        try:
+            self._registry.build(channel, account)
+        except ConfigError as error:
+            for problem in error.problems:
+                key, colon, what = problem.partition(": ")
+                known = colon and key.partition(".")[0] in account.config.__struct_fields__
+                self._source.problem((*path, *key.split(".")) if known else path, what if known else problem)
+        except ChanbridgeError as error:
+            self._source.problem(path, str(error))
 
     def _channel(self, name: Any, path: KeyPath) -> Any:
         if not isinstance(name, str):

@@ -15,7 +15,7 @@ import msgspec
 from chanbridge.channel import Account, Channel
 from chanbridge.hooks import Hooks, examine
 from chanbridge.model.capabilities import Capabilities
-from chanbridge.model.errors import PluginError
+from chanbridge.model.errors import ChanbridgeError, PluginError
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ class NoChannel(PluginError):
 class Registry:
     """The channels and hooks that are installed, or were added; ``problems`` has what failed to load."""
 
-    def __init__(self, find: Finder = installed) -> None:
-        self._find = find
+    def __init__(self, find: Finder | None = None) -> None:
+        self._find = find or installed
         self._entries: dict[str, metadata.EntryPoint] | None = None
         self._channels: dict[str, type[AnyChannel]] = {}
         self.hooks = Hooks()
@@ -109,10 +109,16 @@ class Registry:
         return self.hooks.simulators()
 
     def build(self, channel: str, account: Account[Any]) -> AnyChannel:
-        """Make the channel of an account; raise `PluginError`, with the plugin's name, if its code fails."""
+        """Make the channel of an account.
+
+        Raise `ConfigError` if the plugin finds fault with its configuration, and `PluginError`, with
+        the plugin's name, if its code fails.
+        """
         cls = self.channel(channel)
         try:
             made = cls(account)
+        except ChanbridgeError:
+            raise
         except Exception as error:
             raise PluginError(channel, f"cannot be set up: {type(error).__name__}") from error
         own = vars(made).get("capabilities")

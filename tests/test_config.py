@@ -39,6 +39,13 @@ class Pigeon(cb.Channel[PigeonConfig]):
     name = "pigeon"
     Config = PigeonConfig
 
+    def __init__(self, account):
+        super().__init__(account)
+        if self.config.retries > 9:
+            raise cb.ConfigError("retries: the provider blocks after 9", "and it is late")
+        if self.config.retries < 0:
+            raise RuntimeError("env-secret")
+
 
 class Plain(cb.Channel[Struct]):
     name = "plain"
@@ -151,6 +158,19 @@ def test_every_problem_is_reported_at_once_with_file_line_key_and_mend(load):
 )
 def test_a_wrong_setting_is_named(load, line, problem):
     assert problems_of(load, f"{PIGEON}{line}\n", EMPTY="") == [f"chanbridge.toml:6: {problem}"]
+
+
+def test_what_a_channel_finds_wrong_with_its_settings_is_reported_at_their_lines(load):
+    assert problems_of(load, f"{PIGEON}retries = 10\n") == [
+        "chanbridge.toml:1: accounts.pigeon-main: and it is late",
+        "chanbridge.toml:6: accounts.pigeon-main.retries: the provider blocks after 9",
+    ]
+
+
+def test_a_channel_that_cannot_be_set_up_is_named_without_its_words(load):
+    assert problems_of(load, f"{PIGEON}retries = -1\n") == [
+        "chanbridge.toml:1: accounts.pigeon-main: pigeon: cannot be set up: RuntimeError"
+    ]
 
 
 def test_a_literal_secret_is_refused_and_not_repeated(load):
