@@ -182,7 +182,7 @@ class PigeonProvider:
         self.script = list(script)
         self.requests: list[cb.HttpRequest] = []
 
-    async def __call__(self, request: cb.HttpRequest) -> cb.HttpResponse:
+    async def __call__(self, request: cb.HttpRequest, *, foreign: bool = False) -> cb.HttpResponse:
         self.requests.append(request)
         if self.script:
             answer = self.script.pop(0)
@@ -355,7 +355,7 @@ class MagpieProvider:
     def paths(self) -> list[str]:
         return [request.path for request in self.requests]
 
-    async def __call__(self, request: cb.HttpRequest) -> cb.HttpResponse:
+    async def __call__(self, request: cb.HttpRequest, *, foreign: bool = False) -> cb.HttpResponse:
         self.requests.append(request)
         if script := self.script.get(request.path):
             answer = script.pop(0)

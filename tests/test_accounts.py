@@ -95,8 +95,8 @@ def test_the_secret_path_is_part_of_the_webhook_url():
 
 
 @pytest.mark.parametrize("token", ["short", "with a space in it!!", "ünguessable-ünguessable"])
-def test_a_path_token_that_can_be_guessed_or_mangled_is_refused(token):
-    with pytest.raises(cb.ConfigError, match="path_token: use 16 to 128") as refused:
+def test_a_token_that_can_be_guessed_or_mangled_is_refused(token):
+    with pytest.raises(cb.ConfigError, match=r"path_token: use 16 to 128") as refused:
         accounts(Configured("sp", Sparrow, PlainConfig(), path_token=cb.Secret(token)))
     assert token not in str(refused.value)
 

@@ -1,0 +1,282 @@
+"""From a provider's request to the journal: verified, parsed, sorted by account, on disk before the 200."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from chanbridge.accounts import Accounts, AnyChannel, Clock, utc_now
+from chanbridge.blobs import MediaStore
+from chanbridge.channel import Channel, Found
+from chanbridge.http import Headers, HttpRequest, HttpResponse
+from chanbridge.intake import Parsed, judge, parse, place_of
+from chanbridge.kept import kept_request, may_hold_files, with_blobs
+from chanbridge.model.errors import PayloadError, SendError, SignatureError
+from chanbridge.model.events import Event, ProviderEvent, Wake
+from chanbridge.store.base import Arrival, Journal, KeptRequest, Stored
+from chanbridge.store.engine import StoreError
+from chanbridge.tally import Tally
+from chanbridge.transport.drive import Driver
+
+_log = logging.getLogger(__name__)
+
+MAX_BODY = 4 * 1024 * 1024
+LATER = {"retry-after": "5"}
+Observer = Callable[[Arrival, Stored], None]
+
+
+class Refused(Exception):
+    """A request is not taken: with which status, and why, in a word that is counted."""
+
+    def __init__(self, status: int, reason: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.headers = headers or {}
+
+
+class Sorted(NamedTuple):
+    """Events with their accounts, wakes, and how many events nobody owns."""
+
+    events: list[Event]
+    wakes: list[Wake]
+    strays: int
+
+
+class Receiver:
+    """Takes in webhooks, and the bodies that polls and sessions bring. ``observers`` hear of what is new."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        journal: Journal,
+        *,
+        driver: Driver,
+        media: MediaStore,
+        clock: Clock = utc_now,
+        max_body: int = MAX_BODY,
+    ) -> None:
+        self.accounts = accounts
+        self.max_body = max_body
+        self.observers: list[Observer] = []
+        self.tally = Tally(journal.count)
+        self._journal = journal
+        self._driver = driver
+        self._media = media
+        self._clock = clock
+
+    async def receive(self, name: str, request: HttpRequest, below: str = "") -> HttpResponse:
+        """Answer a webhook of an account; ``below`` is what its path has after the account's name.
+
+        Whatever was verified is on disk when this returns, unless it answers 5xx: then the provider
+        shall send it again.
+        """
+        try:
+            channel = self._enter(name, request, below)
+            handshake = self._challenge(channel, request)
+            if handshake is not None:
+                return handshake
+            await self._verify(channel, request)
+            found = await self._take(name, channel, request)
+        except Refused as refused:
+            return self.refuse(refused, name, request.peer)
+        return self._acknowledge(channel, request, found)
+
+    async def take(self, name: str, request: HttpRequest, cursor: str | None = None) -> Stored:
+        """Keep what a poll or session brought, with the cursor behind it; raise `StoreError` if it cannot."""
+        channel = self.accounts[name]
+        arrival = await self._arrival(channel, request, parse(channel, request), self._clock())
+        arrival.request = kept_request(request)
+        arrival.cursor = cursor
+        return await self._keep(arrival)
+
+    async def replay(self, kept: KeptRequest) -> Stored:
+        """Parse a kept request again: what is new is journaled, what was known stays as it is.
+
+        It was verified when it came, for its own account. To reach another one, that account must
+        accept it, as of the time at which it came.
+        """
+        channel = self.accounts[kept.account]
+        at = dt.datetime.fromtimestamp(kept.at, dt.UTC)
+        arrival = await self._arrival(channel, kept.request, parse(channel, kept.request), at)
+        arrival.replay = kept.id
+        return await self._keep(arrival)
+
+    def refuse(self, refused: Refused, account: str = "", peer: str = "") -> HttpResponse:
+        """Count a refusal, log it in one line, and make its answer."""
+        shown = account if account in self.accounts else ascii(account[:64])
+        self.tally.add(f"refused.{refused.reason}")
+        _log.warning(
+            "webhook.refused",
+            extra={"account": shown, "reason": refused.reason, "status": refused.status, "peer": peer},
+        )
+        answer = HttpResponse.of_json({"error": refused.reason}, status=refused.status)
+        return msgspec.structs.replace(answer, headers=Headers({**answer.headers, **refused.headers}))
+
+    def _enter(self, name: str, request: HttpRequest, below: str) -> AnyChannel:
+        channel = self.accounts.get(name)
+        if channel is None:
+            raise Refused(404, "unknown_account")
+        door = self.accounts.doors.get(name)
+        if door is not None and (reason := door.refuses(below, request.peer)):
+            raise Refused(404 if reason == "path_token" else 403, reason)
+        return channel
+
+    def _challenge(self, channel: AnyChannel, request: HttpRequest) -> HttpResponse | None:
+        try:
+            answer = channel.challenge(request)
+        except SignatureError as error:
+            raise Refused(403, "handshake") from error
+        except PayloadError as error:
+            raise Refused(400, "malformed") from error
+        except Exception as error:
+            raise self._plugin_failed(channel, "challenge", error) from error
+        if answer is None and request.method not in channel.methods:
+            handshakes = {"GET"} if channel.can("challenge") else set()
+            raise Refused(405, "method", {"allow": ", ".join(sorted({*channel.methods} | handshakes))})
+        return answer
+
+    async def _verify(self, channel: AnyChannel, request: HttpRequest) -> None:
+        if type(channel).verify is Channel.verify:
+            raise Refused(404, "no_webhooks")
+        try:
+            verdict = channel.verify(request)
+            if verdict is not None:
+                await self._driver.run(verdict, channel)
+        except SignatureError as error:
+            raise Refused(403, "signature") from error
+        except PayloadError as error:
+            raise Refused(400, "malformed") from error
+        except SendError as error:  # the provider's key cannot be had just now
+            raise Refused(503, "key_unavailable", LATER) from error
+        except Exception as error:
+            raise self._plugin_failed(channel, "verify", error) from error
+
+    async def _take(self, name: str, channel: AnyChannel, request: HttpRequest) -> list[Found]:
+        parsed = parse(channel, request)
+        door = self.accounts.doors.get(name)
+        try:
+            arrival = await self._arrival(channel, request, parsed, self._clock())
+            arrival.request = kept_request(request, door.token if door else "")
+            await self._keep(arrival)
+        except StoreError as error:
+            _log.error("store.failed", extra={"account": name, "error": str(error)})
+            raise Refused(503, "store", LATER) from error
+        return parsed.found
+
+    async def _arrival(
+        self, channel: AnyChannel, request: HttpRequest, parsed: Parsed, at: dt.datetime
+    ) -> Arrival:
+        problem = parsed.problem
+        try:
+            events, wakes, strays = await self._sort(channel, request, parsed.found, at)
+        except Exception as error:  # the plugin's `owns`
+            self._plugin_failed(channel, "owns", error)
+            events, wakes, strays = [], [], 0
+            problem = f"owns failed: {type(error).__name__}"
+        if may_hold_files(request):
+            events = await self._without_files(events)
+        state, reason = judge(events, strays, problem)
+        if strays:
+            self.tally.add("unowned", strays)
+        return Arrival(
+            account=channel.account.name, at=at, events=events, wakes=wakes, state=state, reason=reason
+        )
+
+    async def _sort(
+        self, channel: AnyChannel, request: HttpRequest, found: Sequence[Found], at: dt.datetime
+    ) -> Sorted:
+        name = channel.account.name
+        events: list[Event] = []
+        wakes: list[Wake] = []
+        accepts = None
+        for item in found:
+            if isinstance(item, Wake):
+                wakes.append(item)
+            elif not item.account_id or channel.owns(item.account_id):
+                events.append(item.replace(account=name))
+            else:
+                accepts = accepts or _Acceptance(self, request, at)
+                owner = await self.accounts.owner_of(name, item.account_id, accepts)
+                if owner:
+                    events.append(item.replace(account=owner))
+        return Sorted(events, wakes, len(found) - len(events) - len(wakes))
+
+    async def accepts(self, name: str, request: HttpRequest, at: dt.datetime) -> bool:
+        """Say whether an account's own ``verify`` takes a request that came in elsewhere, at a given time."""
+        try:
+            await self._verify(self.accounts.as_of(name, at), request)
+        except Refused:
+            return False
+        return True
+
+    async def _without_files(self, events: list[Event]) -> list[Event]:
+        try:
+            return await with_blobs(events, self._media)
+        except (OSError, SendError) as error:
+            raise StoreError(f"the media store cannot keep a file: {type(error).__name__}") from error
+
+    async def _keep(self, arrival: Arrival) -> Stored:
+        try:
+            stored = await self._journal.append(arrival)
+        except StoreError:
+            raise
+        except Exception as error:  # an event that cannot be written must not lose the request
+            _log.error("journal.failed", extra={"account": arrival.account, "error": type(error).__name__,
+                                                "at": place_of(error)})  # fmt: skip
+            arrival = msgspec.structs.replace(
+                arrival, events=[], state="quarantined", reason=f"cannot be written: {type(error).__name__}"
+            )
+            stored = await self._journal.append(arrival)
+        self._tell(arrival, stored)
+        return stored
+
+    def _tell(self, arrival: Arrival, stored: Stored) -> None:
+        if arrival.state != "ok":
+            self.tally.add(f"requests.{arrival.state}")
+            _log.warning(
+                "request.set_aside", extra={"account": arrival.account, "request": stored.request,
+                                            "state": arrival.state, "reason": arrival.reason},
+            )  # fmt: skip
+        if stored.duplicates:
+            self.tally.add("duplicates", stored.duplicates)
+        unmapped = sum(isinstance(entry.event, ProviderEvent) for entry in stored.entries)
+        if unmapped:
+            self.tally.add("provider_events", unmapped)
+        for observer in self.observers:
+            observer(arrival, stored)
+
+    def _acknowledge(self, channel: AnyChannel, request: HttpRequest, found: list[Found]) -> HttpResponse:
+        try:
+            return channel.acknowledge(request, found)
+        except Exception as error:  # it is on disk: the provider need not send it again
+            self._plugin_failed(channel, "acknowledge", error)
+            return HttpResponse()
+
+    def _plugin_failed(self, channel: AnyChannel, method: str, error: Exception) -> Refused:
+        """Log whose code failed; the refusal is a 500, so that the provider tries again."""
+        self.tally.add("plugin.failed")
+        _log.error(
+            "plugin.failed", extra={"plugin": channel.name, "account": channel.account.name, "method": method,
+                                    "error": type(error).__name__, "at": place_of(error)},
+        )  # fmt: skip
+        return Refused(500, "plugin")
+
+
+class _Acceptance:
+    """Asks each other account once whether it takes a request."""
+
+    def __init__(self, receiver: Receiver, request: HttpRequest, at: dt.datetime) -> None:
+        self._receiver = receiver
+        self._request = request
+        self._at = at
+        self._known: dict[str, bool] = {}
+
+    async def __call__(self, name: str) -> bool:
+        if name not in self._known:
+            self._known[name] = await self._receiver.accepts(name, self._request, self._at)
+        return self._known[name]

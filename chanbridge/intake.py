@@ -1,0 +1,57 @@
+"""What a plugin makes of a request, and how sound it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from chanbridge.accounts import AnyChannel
+from chanbridge.channel import Found
+from chanbridge.http import HttpRequest
+from chanbridge.model.errors import PayloadError
+from chanbridge.model.events import Event, ProviderEvent, Wake
+from chanbridge.store.base import RequestState
+
+
+class Parsed(NamedTuple):
+    """What was found in a request, and what went wrong meanwhile (empty: nothing)."""
+
+    found: list[Found]
+    problem: str = ""
+
+
+def parse(channel: AnyChannel, request: HttpRequest) -> Parsed:
+    """Parse a request; where that fails, what was found before it stays."""
+    found: list[Found] = []
+    try:
+        items: Iterable[object] = channel.parse(request)
+        for item in items:
+            if not isinstance(item, Event | Wake):
+                return Parsed(found, f"parse gave a {type(item).__name__}, which is no event")
+            found.append(item)
+    except Exception as error:
+        return Parsed(found, _problem(error))
+    return Parsed(found)
+
+
+def judge(events: Iterable[Event], strays: int, problem: str) -> tuple[RequestState, str]:
+    """Say how a request is to be kept, and why."""
+    errors = [event.error for event in events if isinstance(event, ProviderEvent) and event.error]
+    if problem or errors:
+        return "quarantined", "; ".join(dict.fromkeys([problem, *errors] if problem else errors))
+    if strays:
+        return "unowned", f"{strays} of an account that is not configured, or does not accept the request"
+    return "ok", ""
+
+
+def place_of(error: BaseException) -> str:
+    """Say where in the code an error was raised. Its words are left out: they may quote a message."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+
+
+def _problem(error: Exception) -> str:
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, PayloadError) else f"{name} at {place_of(error)}"
