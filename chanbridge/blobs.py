@@ -28,7 +28,7 @@ class MediaStore(Protocol):
     async def put(
         self, chunks: AsyncIterable[bytes], *, mime: str = "", filename: str = "", max_bytes: int = MAX_FILE
     ) -> Media:
-        """Keep a file and give its handle; of a larger one keep nothing, raise `SendError` (``too_large``)."""
+        """Keep a file and give its handle; raise `SendError` (``too_large``)  of a larger one."""
         ...
 
     async def stat(self, blob: str) -> Media:

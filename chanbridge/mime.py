@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from email.message import Message as MimeHeaders
+from urllib.parse import unquote, urlsplit
 
 SNIFF_BYTES = 512
 UNKNOWN = "application/octet-stream"
@@ -110,3 +113,14 @@ def safe_name(name: str, limit: int = 120) -> str:
     if not stem or len(extension) > 10:
         return clean[:limit]
     return stem[: limit - len(extension) - 1] + dot + extension
+
+
+def sent_name(disposition: str, url: str) -> str:
+    """Find what a downloaded file is called: by its ``Content-Disposition``, else by the end of its URL."""
+    said = MimeHeaders()
+    said["content-disposition"] = disposition
+    name = said.get_filename() or ""
+    with contextlib.suppress(UnicodeError):
+        name = name.encode("latin-1").decode()  # many servers send UTF-8 as it is
+    last = unquote(urlsplit(url).path.rpartition("/")[2])
+    return name or (last if "." in last else "")

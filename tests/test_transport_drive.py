@@ -251,14 +251,13 @@ class TestErrors:
             try:
                 yield POST
             except SendError as error:
-                assert error.provider
                 yield UPLOAD
-                return error.provider.title
+                return error.code
             return "replied"
 
         result = await Driver(Wire(refused(400), ok())).run(reply_or_push(), pigeon())
 
-        assert result == "no"
+        assert result == "invalid_request"
 
     async def test_a_page_that_is_no_answer_of_the_api_is_an_error_by_its_status(self):
         page = HttpResponse.text("<html>Bad Gateway", status=502)

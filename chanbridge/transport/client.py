@@ -1,21 +1,19 @@
 """Makes the requests: the only file that imports httpx, and the only one that imports aiohttp.
 
-httpx's own connection pool slows down as requests pile up, so aiohttp's is used where it is
-installed (extra ``serve``), through the httpx transport of ``httpx-aiohttp``. No httpx type
-crosses this boundary, in or out.
+httpx's own connection pool slows down as requests pile up, so aiohttp's stands under it where it
+is installed (extra ``serve``). Requests go straight to the httpx transport: the client around it
+costs more than all the rest, and what it adds (cookies, redirects, environment) is not wanted
+here. No httpx type crosses this boundary, in or out.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import AsyncIterator
-from email.message import Message as MimeHeaders
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
 
 import httpx
 import msgspec
@@ -23,13 +21,14 @@ import msgspec
 from chanbridge.blobs import MAX_FILE, MediaStore
 from chanbridge.guard import Target, check_target
 from chanbridge.http import Headers, HttpRequest, HttpResponse
+from chanbridge.mime import sent_name
 from chanbridge.model.errors import SendError
 from chanbridge.transport.body import Prepared, prepare
 from chanbridge.transport.inflate import TooLarge, inflated
 
 try:
     import aiohttp
-    from httpx_aiohttp import AiohttpTransport
+    import yarl
 except ImportError:  # the extra `serve` is not installed
     aiohttp = None  # type: ignore[assignment]
 
@@ -37,7 +36,21 @@ Library = Literal["auto", "aiohttp", "httpx"]
 MAX_ANSWER = 8 * 1024 * 1024
 _PLAIN = {"user-agent": f"chanbridge/{version('chanbridge')}", "accept": "*/*", "accept-encoding": "gzip"}
 _NO_COMPRESSION = {"accept-encoding": "identity"}
-_url = lru_cache(maxsize=1024)(httpx.URL)
+_BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+
+
+@lru_cache(maxsize=1024)
+def _place(url: str) -> tuple[httpx.URL, str]:
+    """Parse a URL, once for many requests, and give its Host header too."""
+    parsed = httpx.URL(url)
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise httpx.InvalidURL("not an http URL")
+    return parsed, parsed.netloc.decode("ascii")
+
+
+@lru_cache(maxsize=1024)
+def _exact(url: str) -> yarl.URL:
+    return yarl.URL(url, encoded=True)
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +87,7 @@ class HttpTransport:
         self._max_answer = max_answer
         self._max_download = max_download
         self._allow_private = allow_private
-        self._pool = _Pool(library, connections)
+        self._pool = _Pool(library, connections, timeouts)
         self._extensions = {
             "timeout": {
                 "connect": timeouts.connect,
@@ -110,24 +123,23 @@ class HttpTransport:
         await self.aclose()
 
     def _build(self, request: HttpRequest, body: Prepared) -> httpx.Request:
-        headers = {**_PLAIN, **(_NO_COMPRESSION if request.stream else {}), **request.headers}
-        if body.content_type:
-            headers.setdefault("content-type", body.content_type)
         try:
-            if body.chunks is None:
-                return httpx.Request(
-                    request.method,
-                    _url(request.url),
-                    headers=_checked(headers),
-                    content=body.content,
-                    extensions=self._extensions,
-                )
-            headers["content-length"] = str(body.length)
+            url, host = _place(request.url)
+            headers = {
+                "host": host,
+                **_PLAIN,
+                **(_NO_COMPRESSION if request.stream else {}),
+                **request.headers,
+            }
+            if body.content_type:
+                headers.setdefault("content-type", body.content_type)
+            if body.length or request.method not in _BODILESS:
+                headers["content-length"] = str(body.length)
             return httpx.Request(
                 request.method,
-                _url(request.url),
-                headers=_checked(headers),
-                stream=_Stream(body),
+                url,
+                headers=_encoded(headers),
+                stream=_Body(body),
                 extensions=self._extensions,
             )
         except (httpx.InvalidURL, ValueError, TypeError) as error:
@@ -141,9 +153,8 @@ class HttpTransport:
         for address in target.addresses[:-1]:
             try:
                 return await self._exchange(request, _pinned(built, target, address), self._pool.guarded)
-            except httpx.TransportError as error:
-                if not _nothing_left(error):
-                    raise
+            except _NOTHING_LEFT:
+                continue
         last = _pinned(built, target, target.addresses[-1])
         return await self._exchange(request, last, self._pool.guarded)
 
@@ -168,7 +179,7 @@ class HttpTransport:
             blob = await self._store.put(
                 chunks,
                 mime=headers.get("content-type", ""),
-                filename=filename_of(headers, request.url),
+                filename=sent_name(headers.get("content-disposition", ""), request.url),
                 max_bytes=self._max_download,
             )
             return HttpResponse(status=reply.status_code, headers=headers, blob=blob)
@@ -176,26 +187,75 @@ class HttpTransport:
         return HttpResponse(status=reply.status_code, headers=headers, body=body)
 
 
-class _Stream(httpx.AsyncByteStream):
-    """A body that is read from the media store while it is sent."""
+class _Body(httpx.AsyncByteStream):
+    """The body of a request: bytes, or read from the media store while it is sent."""
 
     def __init__(self, body: Prepared) -> None:
-        self._body = body
+        self.content = body.content
+        self.chunks = body.chunks
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._body.chunks is not None:
-            async for chunk in self._body.chunks():
-                yield chunk
+        if self.chunks is None:
+            yield self.content
+            return
+        async for chunk in self.chunks():
+            yield chunk
+
+
+class _Aiohttp(httpx.AsyncBaseTransport):
+    """An httpx transport over aiohttp, which sends a URL as it is and raises aiohttp's own errors.
+
+    (``httpx-aiohttp`` rewrites the escapes of a URL, which breaks signed links, and calls a connection
+    that broke after the request had left a ``ConnectTimeout``, which would send it twice.)
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, timeouts: Timeouts) -> None:
+        self._session = session
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, connect=timeouts.pool, sock_connect=timeouts.connect, sock_read=timeouts.read
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body: Any = request.stream
+        reply = await self._session.request(
+            request.method,
+            _exact(str(request.url)),
+            headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
+            data=body.content or None if body.chunks is None else body,
+            allow_redirects=False,
+            auto_decompress=False,
+            timeout=self._timeout,
+            server_hostname=request.extensions.get("sni_hostname"),
+        )
+        return httpx.Response(reply.status, headers=reply.raw_headers, stream=_Reply(reply))
+
+    async def aclose(self) -> None:
+        await self._session.close()
+
+
+class _Reply(httpx.AsyncByteStream):
+    """The body of an aiohttp response."""
+
+    def __init__(self, reply: aiohttp.ClientResponse) -> None:
+        self._reply = reply
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._reply.content.iter_any():
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._reply.__aexit__(None, None, None)
 
 
 class _Pool:
     """Two pools, built on first use: connections to our providers, and single ones to anywhere else."""
 
-    def __init__(self, library: Library, connections: int) -> None:
+    def __init__(self, library: Library, connections: int, timeouts: Timeouts) -> None:
         if library == "aiohttp" and aiohttp is None:
-            raise SendError("internal", detail="httpx-aiohttp is missing: install chanbridge[serve]")
+            raise SendError("internal", detail="aiohttp is missing: install chanbridge[serve]")
         self._aiohttp = aiohttp is not None and library != "httpx"
         self._connections = connections
+        self._timeouts = timeouts
         self._built: dict[str, httpx.AsyncBaseTransport] = {}
         self._tls: ssl.SSLContext | None = None
 
@@ -215,9 +275,7 @@ class _Pool:
         self._tls = self._tls or httpx.create_ssl_context(trust_env=False)
         tls, connections = self._tls, self._connections
         if self._aiohttp:
-            made: httpx.AsyncBaseTransport = AiohttpTransport(
-                verify=tls, trust_env=False, client=lambda: _session(tls, connections)
-            )
+            made: httpx.AsyncBaseTransport = _Aiohttp(_session(tls, connections), self._timeouts)
         else:
             limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
             made = httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits)
@@ -250,11 +308,11 @@ def _pinned(built: httpx.Request, target: Target, address: str) -> httpx.Request
     )
 
 
-def _checked(headers: dict[str, str]) -> dict[str, str]:
-    for name, value in headers.items():
-        if not (name.isascii() and value.isascii() and (name + value).isprintable()):
-            raise ValueError(name)
-    return headers
+def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    """Write headers as bytes; raise `ValueError` for what would end a header, or is no ASCII."""
+    if not "".join(headers.values()).isprintable():
+        raise ValueError("a header value")
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
 
 
 async def _bounded(chunks: AsyncIterator[bytes], limit: int) -> bytes:
@@ -269,44 +327,23 @@ async def _bounded(chunks: AsyncIterator[bytes], limit: int) -> bytes:
 
 
 _LOST: tuple[type[Exception], ...] = (httpx.HTTPError, OSError)  # a TimeoutError is an OSError
+_NOTHING_LEFT: tuple[type[Exception], ...] = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 if aiohttp is not None:
     _LOST = (*_LOST, aiohttp.ClientError)
+    _NOTHING_LEFT = (*_NOTHING_LEFT, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 def _lost(request: HttpRequest, error: Exception) -> SendError:
-    """Say what a missing answer means: nothing left, it may be repeated, or nobody knows."""
-    where = f"{request.method} {request.host}: {_kind(error)}"
-    if request.repeatable or _nothing_left(error):
+    """Say what a missing answer means: nothing left, it may be repeated, or nobody knows.
+
+    It names the error and does not quote it: its words may hold the URL.
+    """
+    where = f"{request.method} {request.host}: {type(error).__name__}"
+    if request.repeatable or isinstance(error, _NOTHING_LEFT):
         return SendError("channel_unavailable", detail=where)
     return SendError("outcome_unknown", detail=where)
-
-
-def _nothing_left(error: Exception) -> bool:
-    # httpx-aiohttp calls a connection that broke half-way a ConnectTimeout: its cause knows better.
-    cause = (
-        error.__cause__ if aiohttp is not None and isinstance(error.__cause__, aiohttp.ClientError) else None
-    )
-    if cause is not None:
-        return isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-
-
-def _kind(error: Exception) -> str:
-    """Name what happened without quoting it: the words of an error may hold the URL."""
-    return type(error.__cause__ if isinstance(error, httpx.HTTPError) and error.__cause__ else error).__name__
 
 
 def _too_large(request: HttpRequest, error: TooLarge) -> SendError:
     where = f"{request.method} {request.host}: {error}"
     return SendError("too_large" if request.repeatable else "outcome_unknown", detail=where)
-
-
-def filename_of(headers: Headers, url: str) -> str:
-    """Find what a downloaded file is called: by its headers, else by the end of its URL."""
-    said = MimeHeaders()
-    said["content-disposition"] = headers.get("content-disposition", "")
-    name = said.get_filename() or ""
-    with contextlib.suppress(UnicodeError):
-        name = name.encode("latin-1").decode()  # many servers send UTF-8 as it is
-    last = unquote(urlsplit(url).path.rpartition("/")[2])
-    return name or (last if "." in last else "")

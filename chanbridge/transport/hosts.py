@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ class Origin(NamedTuple):
     port: int
 
 
+@lru_cache(maxsize=1024)
 def origin(url: str) -> Origin | None:
     """Give scheme, host and port of a URL in one form; None where it has none."""
     try:
