@@ -179,6 +179,10 @@ def _checked(cls: type[AnyChannel], plugin: str, version: str) -> type[AnyChanne
     config = getattr(cls, "Config", None)
     if not (isinstance(config, type) and issubclass(config, msgspec.Struct)):
         raise PluginError(plugin, f"{cls.__name__}.Config is no msgspec.Struct")
+    try:
+        msgspec.inspect.type_info(config)
+    except (TypeError, NameError) as error:  # a Meta that does not fit its type, a name that is not there
+        raise PluginError(plugin, f"{config.__name__} is no valid type: {error}") from error
     if not isinstance(inspect.getattr_static(cls, "capabilities"), property):
         cls.capabilities = _filled(cls.capabilities, cls.name, plugin, version)
     return cls

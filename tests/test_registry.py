@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from importlib import metadata
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -164,6 +164,14 @@ class NoStruct(Pigeon):
     Config = dict  # type: ignore[assignment]
 
 
+class WrongMeta(msgspec.Struct):
+    rate: Annotated[int | None, msgspec.Meta(ge=1)] = None
+
+
+class NoType(Pigeon):
+    Config = WrongMeta
+
+
 class NoRecord(Pigeon):
     capabilities = {}
 
@@ -180,10 +188,11 @@ async def chanbridge_received(event):
         ({}, "no channel is named as entry point 'pigeon' (there is: none)"),
         (raising(), "chanbridge_channels failed: RuntimeError: no"),
         (channels(NoStruct), "NoStruct.Config is no msgspec.Struct"),
+        (channels(NoType), "WrongMeta is no valid type: Can only set `ge` on a numeric type"),
         (channels(NoRecord), "the capabilities of 'pigeon' are no record, and no table of records"),
         ({**channels(Pigeon), "chanbridge_received": chanbridge_received}, "chanbridge_received is async"),
     ],
-    ids=["other name", "no channels", "raises", "no struct", "no capabilities", "async hook"],
+    ids=["other name", "no channels", "raises", "no struct", "no type", "no capabilities", "async hook"],
 )
 def test_a_breach_of_the_contract_is_found_when_the_plugin_is_loaded(installed, attributes, problem):
     installed(CHANNELS, "pigeon", **attributes)

@@ -1,0 +1,109 @@
+"""The click application: commands that load when they are named, and errors that fit in a line."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+import click
+
+from chanbridge.cli import COMMANDS, overview
+from chanbridge.model.errors import (
+    ChanbridgeError,
+    ConfigError,
+    PluginError,
+    SendError,
+    Unsupported,
+    ValidationError,
+)
+
+DONE, FAILED, USAGE, LATER = 0, 1, 2, 75
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"chanbridge.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            mend = f"did you mean '{near[0]}'?" if near else "see 'chanbridge --help'"
+            raise click.UsageError(f"no command '{args[0]}': {mend}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def get_help(self, ctx: click.Context) -> str:
+        return overview()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80, "terminal_width": 80},
+)
+@click.version_option(metadata.version("chanbridge"), "--version", message="%(version)s")
+def root() -> None:
+    """Every messaging app a plugin, every message one shape, nothing lost."""
+
+
+def run(args: Sequence[str]) -> int:
+    """Run a command line and give its exit code; errors are a line each on standard error."""
+    try:
+        code = root.main(list(args), prog_name="chanbridge", standalone_mode=False)
+        return code if isinstance(code, int) else DONE
+    except click.ClickException as error:
+        _say(error, getattr(error, "ctx", None))
+        return error.exit_code
+    except click.Abort:
+        click.echo("chanbridge: stopped", err=True)
+        return FAILED
+    except ChanbridgeError as error:
+        _say_ours(error)
+        return exit_code(error)
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:
+        if os.environ.get("CHANBRIDGE_DEBUG"):
+            raise
+        from chanbridge.intake import place_of
+
+        where = f"{type(error).__name__} at {place_of(error)}"
+        click.echo(f"chanbridge: internal error: {where}; CHANBRIDGE_DEBUG=1 shows more", err=True)
+        return FAILED
+
+
+def exit_code(error: ChanbridgeError) -> int:
+    """Say how a failed command ends."""
+    match error:
+        case ConfigError() | PluginError() | ValidationError():
+            return USAGE
+        case Unsupported():
+            return FAILED
+        case SendError(retryable=True):
+            return LATER
+        case _:
+            return FAILED
+
+
+def _say(error: click.ClickException, ctx: click.Context | None) -> None:
+    where = ctx.command_path if ctx else "chanbridge"
+    click.echo(f"{where}: {' '.join(error.format_message().split())}", err=True)
+
+
+def _say_ours(error: ChanbridgeError) -> None:
+    lines = error.problems if isinstance(error, ConfigError) else (" ".join(str(error).split()),)
+    for line in lines:
+        click.echo(f"chanbridge: {line}", err=True)

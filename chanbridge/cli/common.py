@@ -1,0 +1,86 @@
+"""What several commands share: options, the registry, the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from chanbridge.config import AccountSettings, Settings
+    from chanbridge.registry import Registry
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_options(function: F) -> F:
+    """Add ``--config`` and ``--allow-literal-secrets``."""
+    literal = click.option(
+        "--allow-literal-secrets", is_flag=True, help="Accept secrets that stand in the configuration itself."
+    )
+    config = click.option(
+        "-c",
+        "--config",
+        metavar="PATH",
+        type=click.Path(path_type=Path),
+        help="Configuration; else $CHANBRIDGE_CONFIG, else chanbridge.toml here.",
+    )
+    return config(literal(function))
+
+
+def account_option(text: str) -> Callable[[F], F]:
+    """Add ``--account``."""
+    return click.option("-a", "--account", metavar="NAME", help=text)
+
+
+def new_registry() -> Registry:
+    """The registry of a command."""
+    from chanbridge.registry import Registry
+
+    return Registry()
+
+
+def settings_of(config: Path | None, allow_literal_secrets: bool, registry: Registry) -> Settings:
+    """Read the configuration."""
+    from chanbridge.config import load_settings
+
+    return load_settings(config, registry=registry, allow_literal_secrets=allow_literal_secrets)
+
+
+def named_account(settings: Settings, name: str) -> AccountSettings:
+    """Give an account by its name."""
+    if name not in settings.accounts:
+        known = ", ".join(settings.accounts) or "none"
+        raise click.UsageError(f"--account: no account '{name}' in {settings.path.name} (there is: {known})")
+    return settings.accounts[name]
+
+
+def account_for(settings: Settings, channel: str, name: str | None) -> AccountSettings:
+    """Choose the account to send from: the named one, or the only one of its channel."""
+    if name:
+        account = named_account(settings, name)
+        if account.channel != channel:
+            raise click.UsageError(f"--account: '{name}' is on {account.channel}, the address on {channel}")
+        return account
+    fitting = [account for account in settings.accounts.values() if account.channel == channel]
+    if not fitting:
+        raise click.UsageError(
+            f"no account on channel '{channel}' in {settings.path.name}: add one, as 'chanbridge init' does"
+        )
+    if len(fitting) > 1:
+        names = ", ".join(account.name for account in fitting)
+        raise click.UsageError(f"--account: several fit {channel}, name one of: {names}")
+    return fitting[0]
+
+
+def pairs(settings: Iterable[str], option: str) -> dict[str, str]:
+    """Read ``key=value`` options."""
+    read = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not (key and equals):
+            raise click.UsageError(f"{option}: write KEY=VALUE")
+        read[key] = value
+    return read
