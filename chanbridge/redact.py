@@ -16,10 +16,10 @@ MASK = "***"
 _SECRET_HEADER = re.compile(
     r"authorization|cookie|token|secret|signature|api-?key|password|credential|session", re.IGNORECASE
 )
-_SECRET_NAME = re.compile(
-    r"(?:^|[._-])(?:(?:access|refresh|verify|auth|id|bot|page|app|client)?[_-]?"
-    r"(?:token|secret)|appsecret[_-]?proof|api[_-]?key|key|password|passwd|signature|sig|hash|credential|code)$",
-    re.IGNORECASE,
+_SECRET = r"(?:[a-z]+[_-])?(?:token|secret)|appsecret[_-]?proof|api[_-]?key|password|passwd|credentials?"
+_SECRET_NAME = re.compile(rf"(?:^|\.)(?:{_SECRET})$", re.IGNORECASE)
+_SECRET_PARAMETER = re.compile(
+    rf"(?:^|[._-])(?:{_SECRET}|key|signature|sig|hash|hmac|code|credential)$", re.IGNORECASE
 )
 _QUERY_PAIR = re.compile(r"(?P<name>[^&;=?#\s]+)=(?P<value>[^&;#\s\"'<>]*)")
 _BEARER = re.compile(r"\b(?P<scheme>Bearer|Basic|OAuth)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
@@ -75,4 +75,4 @@ def redact_json(value: Any) -> Any:
 
 
 def _masked_pair(found: re.Match[str]) -> str:
-    return f"{found['name']}={MASK}" if _SECRET_NAME.search(found["name"]) else found[0]
+    return f"{found['name']}={MASK}" if _SECRET_PARAMETER.search(found["name"]) else found[0]
