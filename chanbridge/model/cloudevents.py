@@ -136,9 +136,7 @@ def _attributes(envelope: dict[str, Any]) -> dict[str, Any]:
         raise ValidationError("specversion", "must be '1.0'")
     schema = envelope.get("dataschema", DATA_SCHEMA)
     if schema.startswith(SCHEMA_BASE) and not schema.startswith(f"{SCHEMA_BASE}/v{MAJOR}/"):
-        raise ValidationError(
-            "dataschema", f"must be of major version {MAJOR}: upgrade chanbridge to read it"
-        )
+        raise ValidationError("dataschema", f"must be of major version {MAJOR}, all that this can read")
     if not envelope["source"].startswith(_SOURCE):
         raise ValidationError("source", f"must be '{_SOURCE}' and the account")
     return {

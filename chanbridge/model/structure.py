@@ -75,7 +75,8 @@ def checker(type: Any) -> Check:
     if origin is Literal:
         return _SCALARS[str]  # enumerations are open
     if origin in (Union, types.UnionType):
-        return _optional(next(arg for arg in args if arg is not types.NoneType))
+        [some] = (arg for arg in args if arg is not types.NoneType)
+        return _optional(checker(some))
     if origin in (tuple, list):
         return _array(checker(args[0]))
     if origin is dict:

@@ -84,9 +84,7 @@ def _same(item: object, default: object) -> bool:
 def utc(time: dt.datetime) -> dt.datetime:
     """Give a time in UTC; raise `ValidationError` if it has no zone."""
     if time.tzinfo is None:
-        raise ValidationError(
-            "", f"the time {time.isoformat()} needs a zone: write dt.datetime(..., tzinfo=dt.UTC)"
-        )
+        raise ValidationError("", f"the time {time.isoformat()} needs a zone: give it tzinfo=dt.UTC")
     return time.astimezone(dt.UTC)
 
 
