@@ -124,7 +124,7 @@ def _together(connection: sqlite3.Connection, jobs: list[_Job]) -> list[Outcome]
         connection.execute("BEGIN IMMEDIATE")
         results = [job.work(connection) for job in jobs]
         connection.execute("COMMIT")
-    except BaseException as error:  # noqa: BLE001  # every caller must get its answer
+    except BaseException as error:  # every caller must get its answer
         _rollback(connection)
         if len(jobs) == 1:
             return [(jobs[0], None, _explain(error))]

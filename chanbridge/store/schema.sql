@@ -65,7 +65,6 @@ CREATE TABLE conversations (
     window_until REAL,                     -- NULL: none has opened
     window_by TEXT NOT NULL DEFAULT '',
     context BLOB,                          -- {name: [value, expiry]}
-    contact BLOB,
     consent BLOB                           -- {scope: granted}
 ) STRICT, WITHOUT ROWID;
 
@@ -121,7 +120,8 @@ CREATE TABLE outbox (                      -- a step or a gesture
     kind TEXT NOT NULL,                    -- step, gesture
     message TEXT NOT NULL,
     step INTEGER NOT NULL,
-    state TEXT NOT NULL,                   -- queued, sent, failed, canceled, expired, unknown
+    rank INTEGER NOT NULL,                 -- of the message in its conversation
+    state TEXT NOT NULL,                   -- queued, sent, failed, canceled, expired, unknown, blocked
     attempt INTEGER NOT NULL DEFAULT 0,
     data BLOB NOT NULL,                    -- the step; frozen once begun
     frozen INTEGER NOT NULL DEFAULT 0,
@@ -129,7 +129,7 @@ CREATE TABLE outbox (                      -- a step or a gesture
     error BLOB,
     UNIQUE (message, step)
 ) STRICT;
-CREATE INDEX outbox_queue ON outbox (conversation, seq) WHERE state = 'queued';
+CREATE INDEX outbox_queue ON outbox (conversation, rank, step) WHERE state = 'queued';
 CREATE INDEX outbox_unknown ON outbox (account, seq) WHERE state = 'unknown';
 
 CREATE TABLE sending (                     -- a row while a conversation has something queued

@@ -1,0 +1,309 @@
+"""The bridge: accounts, store, hooks and handlers, tied together and started."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from chanbridge import planner
+from chanbridge.accounts import Accounts, Configured, utc_now
+from chanbridge.channel import Channel, Gesture
+from chanbridge.config import DEFAULT_FILE, SQLITE, DeliveryPolicy, Settings, absolute_store, load_settings
+from chanbridge.handlers import Handlers
+from chanbridge.hooks import Hooks
+from chanbridge.model.address import Conversation
+from chanbridge.model.base import Ref
+from chanbridge.model.errors import ConfigError, Unsupported, ValidationError
+from chanbridge.model.events import Event
+from chanbridge.model.ids import new_id
+from chanbridge.model.media import Media
+from chanbridge.model.message import Message
+from chanbridge.registry import Registry
+from chanbridge.runtime import Runtime, Work
+from chanbridge.sending import Receipt, Sending, begin
+from chanbridge.store.base import Outgoing
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+AccountEntry = Configured | tuple[str, type[Channel[Any]], Any]
+
+
+class Bridge:
+    """Receives, keeps, dispatches and sends: the object that an integrator holds.
+
+    It opens nothing until it is started: ``async with bridge``, or ``with bridge`` in code that is
+    not async (it then runs in a thread of its own).
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[AccountEntry] = (),
+        *,
+        settings: Settings | None = None,
+        store: str = "",
+        public_url: str = "",
+        folder: str | Path = ".",
+        hooks: Hooks | None = None,
+        clock: Callable[[], dt.datetime] = utc_now,
+    ) -> None:
+        self.settings = settings or settings_in(Path(folder), store=store, public_url=public_url)
+        self.accounts = Accounts.of(accounts, public_url=self.settings.public_url, clock=clock)
+        self.handlers = Handlers()
+        self.hooks = hooks or Hooks()
+        self._clock = clock
+        self._runtime: Runtime | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    def from_file(cls, path: str | Path | None = None, *, registry: Registry | None = None) -> Bridge:
+        """Make a bridge of chanbridge.toml; raise `ConfigError` with every problem in it."""
+        registry = registry or Registry()
+        return cls.from_settings(load_settings(path, registry=registry), registry)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, registry: Registry) -> Bridge:
+        """Make a bridge of settings that are loaded already."""
+        return cls(configured(settings, registry), settings=settings, hooks=registry.load_hooks())
+
+    # what happens to events
+
+    def on(
+        self, *types: type[Event], account: str | None = None, passive: bool = False
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register a handler: ``@bridge.on(MessageReceived)``; without types it gets every event.
+
+        It takes the event, and its conversation if it has a second argument. ``passive``: also what
+        needs no answer (old history, auto-replies, what another application handles).
+        """
+
+        def register(handler: Callable[..., Any]) -> Callable[..., Any]:
+            self.handlers.add(handler, types or (Event,), account, passive)
+            return handler
+
+        return register
+
+    # what goes out
+
+    def send(
+        self,
+        to: str | Conversation,
+        message: str | Message,
+        *,
+        account: str = "",
+        idempotency_key: str = "",
+    ) -> Sending[Receipt]:
+        """Send a text or a message to an address; begins at once, and is done when it is on disk.
+
+        Raise (when awaited) `ValidationError` for a bad address or message, `Unsupported` if too much
+        would be lost, `SendError` if a plugin, an expiry or a missing consent refuses it.
+        """
+        said = Message.text(message) if isinstance(message, str) else message
+
+        async def work() -> Receipt:
+            return await self.post(said, self.conversation(to, account), key=idempotency_key)
+
+        return self.begin(work)
+
+    def conversation(self, to: str | Conversation, account: str = "") -> Conversation:
+        """Make the conversation of an address; raise `ValidationError` if it is none, or no account fits."""
+        if isinstance(to, Conversation):
+            name = account or to.account or self._only(to.channel)
+            return planner.recipient(self._channel(name), name, to.address, kind=to.kind, thread=to.thread)
+        name = account or self._only(to.partition(":")[0])
+        return planner.recipient(self._channel(name), name, to)
+
+    def begin(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Sending[T]:
+        """Begin something on the bridge's own loop, from any thread."""
+        if self._loop is None:
+            raise RuntimeError("the bridge is not started: write 'async with bridge:' or 'with bridge:'")
+        return begin(self._loop, work)
+
+    async def post(
+        self, message: Message, to: Conversation, *, key: str = "", first_wins: bool = False
+    ) -> Receipt:
+        """Plan a message and keep it in the outbox."""
+        runtime, channel, now = self.runtime, self._channel(to.account), self._clock()
+        outbox = runtime.store.outbox
+        if first_wins and (known := await outbox.find(to.account, key)):
+            return Receipt(known, None, runtime)
+        named = message.replace(
+            account=to.account, channel=channel.name, direction="out", id=message.id or new_id()
+        )
+        named = named.replace(idempotency_key=key or named.idempotency_key or named.id)
+        allowed = planner.prepare(self.hooks.sending(channel.account, named), channel)
+        planner.refuse_expired(allowed, now)
+        local = await runtime.media.import_local(allowed)
+        conversation = await outbox.find_conversation(to)
+        planner.refuse_without_consent(local, await outbox.consent(conversation.key))
+        known_now = planner.situation(channel, conversation, now, links=runtime.links.possible)
+        plan = planner.plan(local, channel, conversation, self.policy(to.account), known_now)
+        outgoing = Outgoing(
+            message=local, plan=plan, at=now, conversation=conversation, first_wins=first_wins,
+            planned=planner.planned_for(channel, conversation, known_now),
+        )  # fmt: skip
+        id = await outbox.add(outgoing)
+        runtime.sender.wake()
+        return Receipt(id, plan, runtime)
+
+    async def post_gesture(self, gesture: Gesture, *, durable: bool = True) -> None:
+        """Make a gesture: kept in the outbox, or only tried once. What the channel cannot do is no error."""
+        channel = self._channel(gesture.to.account)
+        loss = planner.gesture_loss(gesture, channel)
+        if loss:
+            _log.info(
+                "gesture.dropped",
+                extra={"account": gesture.to.account, "gesture": gesture.kind, "reason": loss},
+            )
+            return
+        if durable:
+            await self.runtime.store.outbox.add_gesture(gesture.to.account, gesture, self._clock())
+            self.runtime.sender.wake()
+        else:
+            await self.runtime.sender.try_gesture(gesture)
+
+    async def post_edit(self, target: Ref, message: Message, to: Conversation, key: str) -> None:
+        """Replace a sent message by another form of it, where the channel can."""
+        channel, now = self._channel(to.account), self._clock()
+        prepared = planner.prepare(message, channel)
+        known = planner.situation(channel, to, now, links=self.runtime.links.possible)
+        plan = planner.plan(prepared, channel, to, self.policy(to.account), known)
+        steps = await self.runtime.store.outbox.steps(target.id) if target.id else []
+        if len(plan.steps) != 1 or len(steps) > 1:
+            raise Unsupported("only a message of one step can be edited: delete it and send another")
+        await self.post_gesture(Gesture(kind="edit", to=to, target=target, step=plan.steps[0], key=key))
+
+    async def fetch(self, account: str, media: Media) -> Media:
+        """Get a received file into the media store; raise `SendError` if it cannot be had."""
+        return await self.runtime.fetcher.want(account, media)
+
+    def policy(self, account: str) -> DeliveryPolicy:
+        """What an account allows when a message does not fit."""
+        known = self.settings.accounts.get(account)
+        return known.policy if known else self.settings.policy
+
+    # its life
+
+    @property
+    def runtime(self) -> Runtime:
+        """The started parts; raise `RuntimeError` if it is not started."""
+        if self._runtime is None:
+            raise RuntimeError("the bridge is not started: write 'async with bridge:' or 'with bridge:'")
+        return self._runtime
+
+    @property
+    def started(self) -> bool:
+        return self._runtime is not None
+
+    async def start(self, work: Work = "all") -> None:
+        """Open the store and begin to work; raise `ConfigError` or `StoreError` if that cannot be."""
+        if self._runtime is not None:
+            raise RuntimeError("the bridge is started already")
+        runtime = Runtime(self, self._clock)
+        await runtime.start(work)
+        self._loop = asyncio.get_running_loop()
+        self._runtime = runtime
+
+    async def stop(self, grace_s: float = 30.0) -> None:
+        """Finish what is under way, within ``grace_s`` seconds; the rest is on disk."""
+        runtime, self._runtime = self._runtime, None
+        if runtime:
+            await runtime.stop(grace_s)
+        self._loop = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def __enter__(self) -> Self:
+        ready: asyncio.Future[None] | threading.Event = threading.Event()
+        problem: list[BaseException] = []
+
+        async def live() -> None:
+            self._stopping = asyncio.Event()
+            try:
+                await self.start()
+            except BaseException as error:  # it belongs to the thread that starts the bridge
+                problem.append(error)
+                return
+            finally:
+                ready.set()  # type: ignore[union-attr]
+            await self._stopping.wait()
+            await self.stop()
+
+        self._thread = threading.Thread(target=lambda: asyncio.run(live()), name="chanbridge", daemon=True)
+        self._thread.start()
+        ready.wait()  # type: ignore[union-attr]
+        if problem:
+            self._thread.join()
+            raise problem[0]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._loop and self._thread:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join()
+
+    def asgi(self) -> Any:
+        """Make the ASGI application: webhooks, media, health, readiness.
+
+        Served by itself it starts and stops the bridge; mounted in another application, that
+        application starts it, and until then it answers 503.
+        """
+        from chanbridge.asgi import app
+
+        return app(self)
+
+    def _channel(self, account: str) -> Channel[Any]:
+        channel = self.accounts.get(account)
+        if channel is None:
+            names = ", ".join(self.accounts) or "none"
+            raise ValidationError("account", f"no account '{account}' is configured (there is {names})")
+        return channel
+
+    def _only(self, channel: str) -> str:
+        fitting = [name for name in self.accounts if self.accounts[name].name == channel]
+        if len(fitting) == 1:
+            return fitting[0]
+        if not fitting:
+            raise ValidationError(
+                "to",
+                f"no account for channel '{channel}' is configured: add one to {self.settings.path.name}",
+            )
+        raise ValidationError("account", f"several accounts fit ({', '.join(fitting)}): name one")
+
+
+def configured(settings: Settings, registry: Registry) -> list[Configured]:
+    """List the accounts of a configuration; raise `ConfigError` if a channel is not installed."""
+    if not settings.accounts:
+        raise ConfigError(f"{settings.path}: no accounts: add one, or run 'chanbridge init'")
+    return [
+        Configured(
+            name,
+            partial(registry.build, account.channel),
+            account.config,
+            path_token=account.path_token,
+            allow_from=account.allow_from,
+        )
+        for name, account in settings.accounts.items()
+    ]
+
+
+def settings_in(folder: Path, *, store: str = "", public_url: str = "") -> Settings:
+    """Make the settings of a bridge that has no file: what it keeps lies in a folder."""
+    return Settings(
+        path=folder / DEFAULT_FILE,
+        store=absolute_store(store or f"{SQLITE}chanbridge.db", folder),
+        media=folder / "chanbridge-media",
+        vault=folder / "chanbridge.vault",
+        public_url=public_url.rstrip("/"),
+    )

@@ -1,0 +1,182 @@
+"""Shows every event to a consumer: in order within a conversation, at once across conversations.
+
+The handlers are one consumer and every sink is another, each with a position of its own. A
+conversation is leased as a whole; its lease is renewed while it is worked on. What fails is tried
+again with backoff, and parked after ``tries``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from chanbridge.hooks import Hooks, Parked
+from chanbridge.store.base import Batch, Entry
+from chanbridge.store.dispatching import Dispatch
+from chanbridge.store.engine import StoreError
+
+_log = logging.getLogger(__name__)
+LEASE = dt.timedelta(seconds=60)
+RENEW_S = 20.0
+POLL_S = 1.0
+MAX_WAIT_S = 3600.0
+
+Deliver = Callable[[Entry], Awaitable[None]]
+
+
+def wait_after(attempt: int, chance: float) -> float:
+    """Say how many seconds to wait after a failed try; ``chance`` (0 to 1) spreads the load."""
+    return min(MAX_WAIT_S, 2.0**attempt) * (0.5 + chance / 2)
+
+
+class Dispatcher:
+    """Works off the events of one consumer."""
+
+    def __init__(
+        self,
+        store: Dispatch,
+        consumer: str,
+        deliver: Deliver,
+        *,
+        owner: str,
+        hooks: Hooks,
+        clock: Callable[[], dt.datetime],
+        concurrency: int = 200,
+        tries: int = 6,
+        park_stops: bool = False,
+    ) -> None:
+        self.consumer = consumer
+        self._store = store
+        self._deliver = deliver
+        self._owner = owner
+        self._hooks = hooks
+        self._clock = clock
+        self._free = concurrency
+        self._tries = tries
+        self._park_stops = park_stops
+        self._wake = asyncio.Event()
+        self._held: set[str] = set()
+        self._done: dict[str, int] = {}
+        self._flush = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._loops = [asyncio.create_task(loop()) for loop in (self._lease, self._flusher, self._renew)]
+
+    async def stop(self, grace_s: float = 10.0) -> None:
+        """Finish what is under way, within ``grace_s``; what is not finished is leased again later."""
+        for loop in self._loops[:1]:
+            loop.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        for task in [*self._tasks, *self._loops]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._loops, return_exceptions=True)
+        if self._done:
+            with contextlib.suppress(StoreError):
+                await self._store.done(self.consumer, self._owner, self._done)
+                self._done = {}
+
+    def wake(self) -> None:
+        """Say that there is something new."""
+        self._wake.set()
+
+    async def _lease(self) -> None:
+        while True:
+            batches: list[Batch] = []
+            self._wake.clear()
+            if self._free > 0:
+                batches = await self._next()
+            for batch in batches:
+                self._begin(batch)
+            if not batches:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), POLL_S)
+
+    async def _next(self) -> list[Batch]:
+        now = self._clock()
+        try:
+            return await self._store.lease(self.consumer, self._owner, now, now + LEASE, self._free)
+        except StoreError as error:
+            _log.error("dispatch.store_failed", extra={"consumer": self.consumer, "error": str(error)})
+            await asyncio.sleep(POLL_S)
+            return []
+
+    def _begin(self, batch: Batch) -> None:
+        self._free -= 1
+        self._held.add(batch.conversation)
+        task = asyncio.create_task(self._work(batch))
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._end(done, batch))
+
+    def _end(self, task: asyncio.Task[None], batch: Batch) -> None:
+        self._tasks.discard(task)
+        self._held.discard(batch.conversation)
+        self._free += 1
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("dispatch.failed", extra={"consumer": self.consumer, "error": type(error).__name__})
+
+    async def _work(self, batch: Batch) -> None:
+        """Deliver the events of a conversation in order, up to the first that fails."""
+        position = batch.entries[0].seq - 1 if batch.entries else 0
+        attempt = batch.attempt
+        for entry in batch.entries:
+            try:
+                await self._deliver(entry)
+            except Exception as error:
+                await self._failed(entry, position, attempt, error)
+                return
+            position = entry.seq
+            attempt = 0
+        self._done[batch.conversation] = position
+        self._flush.set()
+
+    async def _failed(self, entry: Entry, position: int, attempt: int, error: Exception) -> None:
+        event = entry.event
+        about = {
+            "consumer": self.consumer,
+            "event": event.id,
+            "account": event.account,
+            "attempt": attempt + 1,
+        }
+        _log.warning("handler.failed", extra={**about, "error": type(error).__name__}, exc_info=error)
+        if attempt + 1 < self._tries:
+            due = self._clock() + dt.timedelta(seconds=wait_after(attempt, random.random()))  # noqa: S311
+            await self._store.retry(self.consumer, self._owner, event.key, position, due)
+            return
+        problem = type(error).__name__
+        await self._store.park(
+            self.consumer, self._owner, entry, problem, self._clock(), stop=self._park_stops
+        )
+        parked = Parked(
+            id=event.id, account=event.account, conversation=event.key, consumer=self.consumer,
+            attempts=attempt + 1, error=problem,
+        )  # fmt: skip
+        self._hooks.parked(parked)
+        _log.error("event.parked", extra={**about, "error": problem})
+
+    async def _flusher(self) -> None:
+        """Write positions down, many at a time: while one write runs, the next gathers."""
+        while True:
+            await self._flush.wait()
+            self._flush.clear()
+            done, self._done = self._done, {}
+            try:
+                await self._store.done(self.consumer, self._owner, done)
+            except StoreError:  # they are leased again when the deadline passes
+                _log.error("dispatch.store_failed", extra={"consumer": self.consumer})
+            self._wake.set()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            for conversation in list(self._held):
+                with contextlib.suppress(StoreError):
+                    await self._store.renew(self.consumer, self._owner, conversation, self._clock() + LEASE)

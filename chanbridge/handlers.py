@@ -1,0 +1,82 @@
+"""Handlers: what an integrator wants done when something happens."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from chanbridge.model.events import Event
+from chanbridge.talk import Desk, Talk
+
+_log = logging.getLogger(__name__)
+
+
+class Handler(NamedTuple):
+    """One handler: ``types`` match exactly (`Event` matches all), ``passive`` ones see passive events too."""
+
+    name: str
+    call: Callable[..., Any]
+    types: tuple[type[Event], ...]
+    account: str | None
+    passive: bool
+    wants_conversation: bool
+
+    def wants(self, event: Event) -> bool:
+        """Say whether an event is for this handler."""
+        return (
+            (type(event) in self.types or Event in self.types)
+            and (self.account is None or self.account == event.account)
+            and (self.passive or not event.passive)
+        )
+
+
+class Handlers:
+    """The handlers of a bridge, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._handlers: list[Handler] = []
+
+    def __len__(self) -> int:
+        return len(self._handlers)
+
+    def add(
+        self, call: Callable[..., Any], types: tuple[type[Event], ...], account: str | None, passive: bool
+    ) -> None:
+        """Add a function of (event) or (event, conversation), ``def`` or ``async def``.
+
+        Its name is part of the keys of its replies: it stays the same over restarts.
+        """
+        base = f"{getattr(call, '__module__', '')}.{getattr(call, '__qualname__', type(call).__name__)}"
+        twins = sum(handler.name.partition("~")[0] == base for handler in self._handlers)
+        name = f"{base}~{twins}" if twins else base
+        positional = [
+            p for p in inspect.signature(call).parameters.values()
+            if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL}
+        ]  # fmt: skip
+        wants_conversation = len(positional) > 1 or any(p.kind is p.VAR_POSITIONAL for p in positional)
+        self._handlers.append(Handler(name, call, types, account, passive, wants_conversation))
+
+    async def run(self, event: Event, desk: Desk) -> None:
+        """Run every handler that wants an event; raise what the first one raises."""
+        for handler in self._handlers:
+            if handler.wants(event):
+                await _run(handler, event, desk)
+
+
+async def _run(handler: Handler, event: Event, desk: Desk) -> None:
+    """Run a handler; it is done when all that it began is on disk."""
+    talk = Talk(desk, event, handler.name) if event.conversation else None
+    args = (event, talk) if handler.wants_conversation else (event,)
+    try:
+        if inspect.iscoroutinefunction(handler.call):
+            await handler.call(*args)
+        else:
+            outcome = await asyncio.to_thread(handler.call, *args)
+            if inspect.isawaitable(outcome):
+                await outcome
+    finally:
+        for sending in talk.begun if talk else ():
+            await sending.settled()

@@ -1,0 +1,71 @@
+"""Whose turn it is: the rates of every account, recipient pair and channel, as this process has used them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from chanbridge.model.capabilities import Rate
+from chanbridge.model.errors import Failure
+from chanbridge.rates import Bucket, blocked, full, rate_key, take, wait_for
+
+MANY = 50_000
+
+
+class Pacer:
+    """Buckets by rate and place. One that is full again is forgotten, so their number stays bounded."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, tuple[Rate, Bucket]] = {}
+        self._learned: dict[str, dt.datetime] = {}
+
+    def turn(
+        self, rates: Iterable[Rate], *, channel: str, account: str, recipient: str, now: dt.datetime
+    ) -> float:
+        """Take one of every rate and give 0, or take nothing and give the seconds to wait."""
+        keyed = {rate_key(r, channel=channel, account=account, recipient=recipient): r for r in rates}
+        held = {key: self._buckets.get(key, (rate, full(rate, now)))[1] for key, rate in keyed.items()}
+        waits = [wait_for(held[key], rate, now) for key, rate in keyed.items()]
+        waits += [self._ordered(place, now) for place in _places(channel, account, recipient)]
+        wait = max(waits, default=0.0)
+        if wait <= 0:
+            for key, rate in keyed.items():
+                self._buckets[key] = (rate, take(held[key], rate, now)[0])
+            self._forget(now)
+        return wait
+
+    def learn(
+        self, failure: Failure, *, channel: str, account: str, recipient: str, now: dt.datetime
+    ) -> None:
+        """Note that a provider asked to wait, for as long as it said, in the scope it named."""
+        if failure.retry_after_s is None:
+            return
+        place = dict(
+            zip(("channel", "account", "recipient"), _places(channel, account, recipient), strict=True)
+        )
+        key = place.get(failure.scope, place["account"])
+        rate = Rate(scope="account", count=1, per_s=1)
+        until = blocked(full(rate, now), now, failure.retry_after_s).blocked_until
+        if until is not None:
+            self._learned[key] = max(until, self._learned.get(key, until))
+
+    def _ordered(self, place: str, now: dt.datetime) -> float:
+        until = self._learned.get(place)
+        if until is None:
+            return 0.0
+        if until <= now:
+            del self._learned[place]
+            return 0.0
+        return (until - now).total_seconds()
+
+    def _forget(self, now: dt.datetime) -> None:
+        if len(self._buckets) > MANY:
+            self._buckets = {
+                key: (rate, bucket)
+                for key, (rate, bucket) in self._buckets.items()
+                if take(bucket, rate, now)[0].tokens < full(rate, now).tokens - 1
+            }
+
+
+def _places(channel: str, account: str, recipient: str) -> tuple[str, str, str]:
+    return channel, f"{channel}/{account}", f"{channel}/{account}/{recipient}"

@@ -1,0 +1,88 @@
+"""From a message to its plan: what is checked, asked and decided before anything is kept or sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from chanbridge.accounts import AnyChannel
+from chanbridge.channel import Gesture
+from chanbridge.model.address import Conversation, ConversationKind
+from chanbridge.model.check import check, with_ids
+from chanbridge.model.errors import SendError, ValidationError
+from chanbridge.model.message import Message
+from chanbridge.transcode import plan_gesture, transcode
+from chanbridge.transcode.plan import Loss, Plan, Policy, Situation
+
+
+def prepare(message: Message, channel: AnyChannel) -> Message:
+    """Check a message, also by what only its channel knows, and give its parts and actions ids.
+
+    Raise `ValidationError`, with the path and the rule.
+    """
+    check(message)
+    for problem in channel.validate(message):
+        raise problem
+    return with_ids(message)
+
+
+def recipient(
+    channel: AnyChannel, account: str, address: str, *, kind: ConversationKind = "direct", thread: str = ""
+) -> Conversation:
+    """Make the conversation of an address; raise `ValidationError` if the address is none of this channel."""
+    name, _, id = address.partition(":")
+    if name != channel.name:
+        rule = f"'{name}' is not the channel of account '{account}': that is {channel.name}"
+        raise ValidationError("to", rule)
+    normal = f"{name}:{channel.normalise(id)}"
+    return Conversation(address=normal, account=account, kind=kind, thread=thread)
+
+
+def window_open(channel: AnyChannel, conversation: Conversation, now: dt.datetime) -> bool:
+    """Say whether free-form messages may be sent just now."""
+    if channel.capabilities_for(conversation).window.kind == "none":
+        return True
+    window = conversation.window
+    return bool(window and window.expires_at and window.expires_at > now)
+
+
+def situation(
+    channel: AnyChannel, conversation: Conversation, now: dt.datetime, *, links: bool, quoted: str = ""
+) -> Situation:
+    """Gather what planning needs to know."""
+    return Situation(
+        window_open=window_open(channel, conversation, now), can_serve_links=links, quoted=quoted, now=now
+    )
+
+
+def plan(
+    message: Message, channel: AnyChannel, conversation: Conversation, policy: Policy, known: Situation
+) -> Plan:
+    """Plan a prepared message; raise `Unsupported` where too much would be lost."""
+    capabilities = channel.capabilities_for(conversation)
+    return transcode(message, capabilities, policy, known, channel=channel.name)
+
+
+def planned_for(channel: AnyChannel, conversation: Conversation, known: Situation) -> str:
+    """Name what a plan depends on: a message is planned anew where that changes before it leaves."""
+    return f"{channel.variant(conversation)} {'open' if known.window_open else 'closed'}"
+
+
+def refuse_without_consent(message: Message, consent: dict[str, bool]) -> None:
+    """Raise `SendError` if the contact does not want this message."""
+    scopes = ["all", message.category or "service"]
+    for scope in scopes:
+        if consent.get(scope) is False:
+            raise SendError("recipient_opted_out", detail=f"they opted out of {scope} messages")
+
+
+def refuse_expired(message: Message, now: dt.datetime) -> None:
+    """Raise `SendError` if it is too late for a message."""
+    if message.expires_at and message.expires_at <= now:
+        raise SendError("expired", detail="its expires_at has passed")
+
+
+def gesture_loss(gesture: Gesture, channel: AnyChannel) -> Loss | None:
+    """Say what is lost if the channel cannot make a gesture; None: it can."""
+    if not channel.can("gesture"):
+        return Loss(path="", level="affordance", rule="D17", reason=f"{channel.name} has no gestures")
+    return plan_gesture(gesture, channel.capabilities_for(gesture.to))

@@ -1,0 +1,220 @@
+"""What a started bridge consists of: the store, the way out to the providers, and the loops that work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from chanbridge.accounts import Accounts
+from chanbridge.blobs import FileMediaStore
+from chanbridge.channel import Channel
+from chanbridge.config import Settings
+from chanbridge.dispatch import Dispatcher
+from chanbridge.fetching import Fetcher
+from chanbridge.hooks import Sink
+from chanbridge.http import HttpRequest, HttpResponse
+from chanbridge.inbound import Receiver
+from chanbridge.media import MediaLinks, MediaService
+from chanbridge.model.capabilities import Capabilities
+from chanbridge.model.errors import ConfigError
+from chanbridge.model.events import MessageStatus
+from chanbridge.model.ids import new_id
+from chanbridge.outbound import Sender
+from chanbridge.polling import Poller
+from chanbridge.store.base import Entry, Progress
+from chanbridge.store.engine import StoreError
+from chanbridge.store.sqlite import SqliteStore
+from chanbridge.transcode.plan import Step
+from chanbridge.transport.client import HttpTransport
+from chanbridge.transport.drive import Driver
+from chanbridge.transport.grants import GrantKeeper
+from chanbridge.vault import FileVault, load_key
+
+_log = logging.getLogger(__name__)
+HANDLERS = "handlers"
+SWEEP_S = 5.0
+NEWS_S = 0.25
+Work = Literal["all", "send", "nothing"]
+"""What a started bridge does by itself: everything, only send, or only what it is asked."""
+
+Clock = Callable[[], dt.datetime]
+
+
+class News:
+    """Wakes whoever waits for news of a message: at once from this process, soon from another."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, asyncio.Event] = {}
+
+    def tell(self, entries: list[Entry]) -> None:
+        """Wake those who wait for what these events are about."""
+        for entry in entries:
+            if isinstance(entry.event, MessageStatus) and entry.event.target.id in self._waiting:
+                self._waiting.pop(entry.event.target.id).set()
+
+    async def wait(self, message: str) -> None:
+        """Wait until there is news, or until it is time to look whether another process has some."""
+        bell = self._waiting.setdefault(message, asyncio.Event())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(bell.wait(), NEWS_S)
+
+
+def sqlite_path(url: str) -> Path:
+    """Read a store URL; raise `ConfigError` if it is not one of SQLite."""
+    scheme, found, path = url.partition(":///")
+    if scheme != "sqlite" or not found:
+        raise ConfigError(f"store: '{url.partition(':')[0]}' is not supported: write sqlite:///chanbridge.db")
+    return Path(path)
+
+
+def owner_name() -> str:
+    """Name this process among those that share a store."""
+    return f"{socket.gethostname()}:{os.getpid()}:{new_id()[-6:]}"
+
+
+def windows_of(accounts: Accounts) -> dict[str, int | None]:
+    """Say for each account how long a message opens the service window, in seconds."""
+    return {name: _window(accounts[name].capabilities) for name in accounts}
+
+
+def _window(capabilities: object) -> int | None:
+    records = [capabilities] if isinstance(capabilities, Capabilities) else list(capabilities.values())  # type: ignore[attr-defined]
+    return next((r.window.seconds for r in records if r.window.kind == "rolling"), None)
+
+
+class Consumer(NamedTuple):
+    """Who is shown the events: its name, and what takes one."""
+
+    name: str
+    deliver: Callable[[Entry], Awaitable[None]]
+
+
+def sink_consumer(sink: Sink) -> Consumer:
+    """Make a consumer of a sink; its ``deliver`` is ``def`` (run in a thread) or ``async def``."""
+
+    async def deliver(entry: Entry) -> None:
+        import inspect
+
+        if inspect.iscoroutinefunction(sink.deliver):
+            await sink.deliver(entry.event)
+            return
+        outcome = await asyncio.to_thread(sink.deliver, entry.event)
+        if inspect.isawaitable(outcome):
+            await outcome
+
+    return Consumer(f"sink:{sink.name}", deliver)
+
+
+class Runtime:
+    """The started parts of a bridge."""
+
+    def __init__(self, bridge: Any, clock: Clock) -> None:
+        settings: Settings = bridge.settings
+        self._bridge = bridge
+        self._clock = clock
+        self._news = News()
+        self._loops: list[asyncio.Task[None]] = []
+        owner = owner_name()
+        self.store = SqliteStore(sqlite_path(settings.store))
+        self.blobs = FileMediaStore(settings.media)
+        self.transport = HttpTransport(self.blobs, max_download=settings.limits.media)
+        grants = GrantKeeper(FileVault(settings.vault), now=clock)
+        self.driver = Driver(self.transport, grants=grants, observe=self._observe)
+        self.links = MediaLinks(settings.public_url, load_key(settings.vault.with_suffix(".key")))
+        self.media = MediaService(self.blobs, self.driver, self.links)
+        self.receiver = Receiver(
+            bridge.accounts, self.store.journal, driver=self.driver, media=self.blobs, clock=clock,
+            max_body=settings.limits.body,
+        )  # fmt: skip
+        self.receiver.observers.append(lambda _, stored: self.tell(stored.entries))
+        self.sender = Sender(
+            self.store, bridge.accounts, self.driver, owner=owner, clock=clock, told=self.tell,
+            mediate=self._mediate, policy=bridge.policy, can_serve_links=self.links.possible,
+        )  # fmt: skip
+        working: dict[str, Any] = {"owner": owner, "clock": clock}
+        self.fetcher = Fetcher(self.store.files, bridge.accounts, self.media, bridge.hooks, **working)
+        self.poller = Poller(bridge.accounts, self.receiver, self.store.cursors, self.driver, **working)
+        consumers = [Consumer(HANDLERS, self._handle), *map(sink_consumer, bridge.hooks.sinks())]
+        policy = bridge.settings.policy
+        self.dispatchers = [
+            Dispatcher(
+                self.store.dispatch, consumer.name, consumer.deliver, hooks=bridge.hooks,
+                tries=policy.handler_attempts, park_stops=policy.on_parked == "wait", **working,
+            )
+            for consumer in consumers
+        ]  # fmt: skip
+
+    async def start(self, work: Work) -> None:
+        """Open the store and start what works by itself."""
+        journal = self.store.journal
+        journal.consumers = [dispatcher.consumer for dispatcher in self.dispatchers]
+        journal.windows = windows_of(self._bridge.accounts)
+        await self.store.start()
+        now = self._clock()
+        if work == "nothing":
+            return
+        for account in await self.store.outbox.holds():
+            await self.store.outbox.release(account, now)  # whatever it was may be mended by now
+        self.sender.start()
+        if work == "all":
+            for part in (*self.dispatchers, self.poller, self.fetcher):
+                part.start()
+            self._loops.append(asyncio.create_task(self._sweep()))
+
+    async def stop(self, grace_s: float) -> None:
+        """Finish what is under way, from the outside in."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.poller.stop()
+        for dispatcher in self.dispatchers:
+            await dispatcher.stop(grace_s)
+        await self.sender.stop(grace_s)
+        await self.fetcher.stop()
+        await self.receiver.tally.flush()
+        await self.transport.aclose()
+        await self.store.close()
+
+    def tell(self, entries: list[Entry]) -> None:
+        """Say that there are new events."""
+        if not entries:
+            return
+        self.store.dispatch.offer(entries)
+        self._news.tell(entries)
+        for dispatcher in self.dispatchers:
+            dispatcher.wake()
+
+    async def progress(self, message: str) -> Progress | None:
+        """Read how a message stands."""
+        return await self.store.outbox.progress(message)
+
+    async def news(self, message: str) -> None:
+        """Wait for news of a message, or for the time to look again."""
+        await self._news.wait(message)
+
+    async def _handle(self, entry: Entry) -> None:
+        event = entry.event
+        channel = self._bridge.accounts.get(event.account)
+        if channel is not None:
+            self._bridge.hooks.received(channel.account, event)
+        await self._bridge.handlers.run(event, self._bridge)
+
+    def _observe(self, channel: Channel[Any], request: HttpRequest, response: HttpResponse) -> None:
+        self._bridge.hooks.request(channel.account, request, response)
+
+    async def _mediate(self, step: Step, channel: Channel[Any]) -> Step:
+        return await self.media.resolve(step, channel, channel.capabilities_for(step.to))
+
+    async def _sweep(self) -> None:
+        """Bring what waited too long, and look after the outbox of other processes."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            with contextlib.suppress(StoreError):
+                self.tell(await self.store.journal.sweep(self._clock()))

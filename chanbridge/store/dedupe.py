@@ -1,0 +1,53 @@
+"""What makes two events the same (schema, section 1)."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from chanbridge.model.events import Event, MessageReceived, MessageStatus, ProviderEvent, ReactionChanged
+
+MINUTE = 60.0
+KEEP_S = 8 * 24 * 3600  # providers retry for up to seven days
+
+
+def dedupe_key(event: Event) -> bytes:
+    """Give the key of an event whose account is known: 16 bytes."""
+    return hashlib.blake2b(_identity(event), digest_size=16).digest()
+
+
+def external_key(account: str, external: str) -> bytes:
+    """Give the dedupe key of a message by the provider's id: a message is found by it, too."""
+    return hashlib.blake2b(_external(account, external), digest_size=16).digest()
+
+
+def _external(account: str, external: str) -> bytes:
+    return f"{account}\nmessage\n{external}".encode()
+
+
+def is_timeless(event: Event) -> bool:
+    """Say whether nothing tells a repeat from a second occurrence: then only a minute does."""
+    return not event.provider_id and event.time is None and not isinstance(event, MessageStatus)
+
+
+def _identity(event: Event) -> bytes:
+    named: tuple[str, ...]
+    match event:
+        case MessageReceived(provider_id=id, segment=None) if id:
+            return _external(event.account, id)
+        case MessageStatus(target=target, recipient=recipient, fact=fact):
+            named = (target.external or target.id, recipient, str(event.step), fact)
+        case ReactionChanged(provider_id=id) if id:
+            named = (id, event.emoji, str(event.set))
+        case Event(provider_id=id) if id and not isinstance(event, ProviderEvent):
+            named = (id,)
+        case _:
+            return f"{event.account}\n{event.type}\n".encode() + _content(event)
+    if event.segment:
+        named = (*named, event.segment.key, str(event.segment.index))
+    return "\n".join((event.account, event.type, *named)).encode()
+
+
+def _content(event: Event) -> bytes:
+    return msgspec.json.encode(event)

@@ -1,0 +1,161 @@
+"""Who has yet to see what: conversations with events to come, leased whole and in order."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from collections import OrderedDict
+from functools import partial
+
+from chanbridge.model.codec import decode_event
+from chanbridge.model.events import Event
+from chanbridge.store.base import Batch, Entry
+from chanbridge.store.engine import Engine
+
+BATCH = 64
+"""Most events of one conversation in one lease: the rest comes with the next."""
+RECENT = 2048
+
+
+class Dispatch:
+    """Leases over conversations, on SQLite."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._recent: OrderedDict[int, Event] = OrderedDict()
+
+    def offer(self, entries: list[Entry]) -> None:
+        """Keep new events at hand, so that they need not be read back."""
+        for entry in entries:
+            self._recent[entry.seq] = entry.event
+        while len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
+
+    async def lease(
+        self, consumer: str, owner: str, now: dt.datetime, until: dt.datetime, limit: int
+    ) -> list[Batch]:
+        """Take up to ``limit`` conversations whose events are due for a consumer."""
+        return await self._engine.write(
+            partial(self._lease, consumer, owner, now.timestamp(), until.timestamp(), limit)
+        )
+
+    def _lease(
+        self, consumer: str, owner: str, now: float, until: float, limit: int, connection: sqlite3.Connection
+    ) -> list[Batch]:
+        rows = connection.execute(
+            "SELECT conversation, position, attempt FROM pending"
+            " WHERE consumer = ? AND due <= ? AND until <= ? ORDER BY due LIMIT ?",
+            (consumer, now, now, limit),
+        ).fetchall()
+        batches = []
+        for conversation, position, attempt in rows:
+            connection.execute(
+                "UPDATE pending SET owner = ?, until = ?, due = ? WHERE consumer = ? AND conversation = ?",
+                (owner, until, until, consumer, conversation),
+            )
+            entries = self._events(connection, conversation, position)
+            batches.append(Batch(consumer, conversation, entries, attempt))
+        return batches
+
+    def _events(self, connection: sqlite3.Connection, conversation: str, position: int) -> list[Entry]:
+        rows = connection.execute(
+            "SELECT seq FROM events WHERE conversation = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (conversation, position, BATCH),
+        ).fetchall()
+        return [Entry(row[0], self._event(connection, row[0])) for row in rows]
+
+    def _event(self, connection: sqlite3.Connection, seq: int) -> Event:
+        known = self._recent.pop(seq, None)
+        if known is not None:
+            return known
+        row = connection.execute("SELECT data FROM events WHERE seq = ?", (seq,)).fetchone()
+        return decode_event(row[0])
+
+    async def done(self, consumer: str, owner: str, positions: dict[str, int]) -> None:
+        """Write down how far conversations were handled, and give them back."""
+        await self._engine.write(partial(self._done, consumer, owner, positions))
+
+    def _done(
+        self, consumer: str, owner: str, positions: dict[str, int], connection: sqlite3.Connection
+    ) -> None:
+        for conversation, position in positions.items():
+            more = connection.execute(
+                "SELECT 1 FROM events WHERE conversation = ? AND seq > ? LIMIT 1", (conversation, position)
+            ).fetchone()
+            if more:
+                connection.execute(
+                    "UPDATE pending SET position = ?, owner = '', until = 0, due = 0, attempt = 0"
+                    " WHERE consumer = ? AND conversation = ? AND owner = ?",
+                    (position, consumer, conversation, owner),
+                )
+            else:
+                connection.execute(
+                    "DELETE FROM pending WHERE consumer = ? AND conversation = ? AND owner = ?",
+                    (consumer, conversation, owner),
+                )
+
+    async def renew(self, consumer: str, owner: str, conversation: str, until: dt.datetime) -> bool:
+        """Hold a conversation longer; False if it is no longer held."""
+        at = until.timestamp()
+        changed = await self._engine.write(
+            lambda c: (
+                c.execute(
+                    "UPDATE pending SET until = ?1, due = ?1 WHERE consumer = ?2 AND conversation"
+                    " = ?3 AND owner = ?4",
+                    (at, consumer, conversation, owner),
+                ).rowcount
+            )
+        )
+        return changed == 1
+
+    async def retry(
+        self, consumer: str, owner: str, conversation: str, position: int, due: dt.datetime
+    ) -> None:
+        """Give a conversation back at a position, to be tried again later."""
+        await self._engine.write(
+            lambda c: c.execute(
+                "UPDATE pending SET position = ?, owner = '', until = 0, due = ?, attempt = attempt + 1"
+                " WHERE consumer = ? AND conversation = ? AND owner = ?",
+                (position, due.timestamp(), consumer, conversation, owner),
+            )
+        )
+
+    async def park(
+        self, consumer: str, owner: str, entry: Entry, error: str, now: dt.datetime, *, stop: bool
+    ) -> None:
+        """Put an event aside with its error; ``stop``: its conversation waits for a person."""
+        await self._engine.write(partial(self._park, consumer, owner, entry, error, now.timestamp(), stop))
+
+    def _park(
+        self, consumer: str, owner: str, entry: Entry, error: str, now: float, stop: bool,
+        connection: sqlite3.Connection,
+    ) -> None:  # fmt: skip
+        key = entry.event.key
+        connection.execute(
+            "INSERT INTO parked (kind, ref, consumer, conversation, at, error) VALUES ('event', ?,"
+            " ?, ?, ?, ?)",
+            (str(entry.seq), consumer, key, now, error),
+        )
+        if stop:
+            connection.execute(
+                "UPDATE pending SET position = ?, owner = 'parked', until = 9e12, due = 9e12"
+                " WHERE consumer = ? AND conversation = ? AND owner = ?",
+                (entry.seq - 1, consumer, key, owner),
+            )
+        else:
+            self._done(consumer, owner, {key: entry.seq}, connection)
+
+    async def pending(self) -> int:
+        """Count the conversations that have events to come."""
+        return await self._engine.read(lambda c: c.execute("SELECT count(*) FROM pending").fetchone()[0])
+
+    async def replay(self, conversation: str, seq: int, consumer: str) -> None:
+        """Show a consumer its conversation again, from an event on."""
+        await self._engine.write(
+            lambda c: c.execute(
+                "INSERT INTO pending (consumer, conversation, position) VALUES (?1, ?2, ?3)"
+                " ON CONFLICT DO UPDATE SET position = min(position, ?3), owner = '', until = 0,"
+                " due = 0, attempt = 0",
+                (consumer, conversation, seq - 1),
+            )
+        )

@@ -1,0 +1,61 @@
+"""The store on SQLite: one file, and the command line beside a running server on the same file."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from chanbridge.store.cursors import Cursors
+from chanbridge.store.dispatching import Dispatch
+from chanbridge.store.engine import Engine, StoreError
+from chanbridge.store.files import Files
+from chanbridge.store.journal import Journal
+from chanbridge.store.outbox import Outbox
+from chanbridge.store.parked import ParkedItems
+
+VERSION = 1
+
+
+class SqliteStore:
+    """All that the runtime keeps, in one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self.engine = Engine(path)
+        self.journal = Journal(self.engine)
+        self.dispatch = Dispatch(self.engine)
+        self.cursors = Cursors(self.engine)
+        self.files = Files(self.engine)
+        self.outbox = Outbox(self.engine, self.journal)
+        self.parked = ParkedItems(self.engine)
+
+    async def start(self) -> None:
+        """Open the file, making it or bringing it up to date; raise `StoreError` if that fails."""
+        self.engine.start()
+        try:
+            await self.engine.write(_migrate)
+        except BaseException:
+            await self.engine.close()
+            raise
+
+    async def close(self) -> None:
+        """Finish what has queued, and close the file."""
+        await self.engine.close()
+
+
+def _migrate(connection: object) -> None:
+    import sqlite3
+
+    assert isinstance(connection, sqlite3.Connection)
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise StoreError(f"the store was written by a newer chanbridge (schema {version}): update chanbridge")
+    if version == 0:
+        for statement in statements(files("chanbridge.store").joinpath("schema.sql").read_text()):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def statements(script: str) -> list[str]:
+    """Cut a script into its statements: `executescript` would commit the transaction it runs in."""
+    plain = "\n".join(line.partition("--")[0] for line in script.splitlines())
+    return [statement.strip() for statement in plain.split(";") if statement.strip()]
