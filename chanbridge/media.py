@@ -102,7 +102,7 @@ class MediaService:
         return await self.unload(await map_media(message, change))
 
     async def resolve(self, step: Step, channel: Channel[Any], capabilities: Capabilities) -> Step:
-        """Give a step whose files are in the first form of ``by`` that we can give, links from ``step.now``."""
+        """Give a step with its files in the first form of ``by`` that we can give; links count from its ``now``."""
 
         async def change(media: Media, role: MediaRole) -> Media:
             limits = capabilities.media.get(role)
@@ -131,8 +131,8 @@ class MediaService:
             return media
         if form == "url" and (self._links is None or not self._links.possible):
             return None
-        if media.provider_id:
-            return None  # it is at the provider: nothing we could hand over
+        if media.provider_id and not channel.can("fetch"):
+            return None
         kept = await self.fetch(media, channel)
         if form == "url" and self._links is not None:
             return kept.replace(blob="", url=self._links.sign(kept.blob, now))

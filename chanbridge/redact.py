@@ -16,10 +16,10 @@ MASK = "***"
 _SECRET_HEADER = re.compile(
     r"authorization|cookie|token|secret|signature|api-?key|password|credential|session", re.IGNORECASE
 )
-_SECRET = r"(?:[a-z]+[_-])?(?:token|secret)|appsecret[_-]?proof|api[_-]?key|password|passwd|credentials?"
-_SECRET_NAME = re.compile(rf"(?:^|\.)(?:{_SECRET})$", re.IGNORECASE)
+_WORDS = r"(?:[a-z]+[_-])?(?:token|secret)|appsecret[_-]?proof|api[_-]?key|password|passwd|credentials?"
+_SECRET_NAME = re.compile(rf"(?:^|\.)(?:{_WORDS})$", re.IGNORECASE)
 _SECRET_PARAMETER = re.compile(
-    rf"(?:^|[._-])(?:{_SECRET}|key|signature|sig|hash|hmac|code|credential)$", re.IGNORECASE
+    rf"(?:^|[._-])(?:{_WORDS}|key|signature|sig|hash|hmac|code|credential)$", re.IGNORECASE
 )
 _QUERY_PAIR = re.compile(r"(?P<name>[^&;=?#\s]+)=(?P<value>[^&;#\s\"'<>]*)")
 _BEARER = re.compile(r"\b(?P<scheme>Bearer|Basic|OAuth)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)

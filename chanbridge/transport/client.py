@@ -275,7 +275,9 @@ class _Pool:
         self._tls = self._tls or httpx.create_ssl_context(trust_env=False)
         tls, connections = self._tls, self._connections
         if self._aiohttp:
-            made: httpx.AsyncBaseTransport = _Aiohttp(_session(tls, connections), self._timeouts)
+            made: httpx.AsyncBaseTransport = _Aiohttp(
+                _session(tls, connections, pooled=which == "ours"), self._timeouts
+            )
         else:
             limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
             made = httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits)
@@ -283,10 +285,10 @@ class _Pool:
         return made
 
 
-def _session(tls: ssl.SSLContext, connections: int) -> aiohttp.ClientSession:
+def _session(tls: ssl.SSLContext, connections: int, *, pooled: bool) -> aiohttp.ClientSession:
     """A session that adds nothing of its own: no cookies, no headers, no environment."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=tls, limit=connections),
+        connector=aiohttp.TCPConnector(ssl=tls, limit=connections, force_close=not pooled),
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
         trust_env=False,
