@@ -10,11 +10,11 @@ from typing import NamedTuple
 import msgspec
 
 from chanbridge.accounts import Accounts, AnyChannel, Clock, utc_now
-from chanbridge.blobs import MediaStore
 from chanbridge.channel import Channel, Found
 from chanbridge.http import Headers, HttpRequest, HttpResponse
 from chanbridge.intake import Parsed, judge, parse, place_of
-from chanbridge.kept import kept_request, may_hold_files, with_blobs
+from chanbridge.kept import kept_request, may_hold_files
+from chanbridge.media import MediaService
 from chanbridge.model.errors import PayloadError, SendError, SignatureError
 from chanbridge.model.events import Event, ProviderEvent, Wake
 from chanbridge.store.base import Arrival, Journal, KeptRequest, Stored
@@ -56,7 +56,7 @@ class Receiver:
         journal: Journal,
         *,
         driver: Driver,
-        media: MediaStore,
+        media: MediaService,
         clock: Clock = utc_now,
         max_body: int = MAX_BODY,
     ) -> None:
@@ -216,7 +216,7 @@ class Receiver:
 
     async def _without_files(self, events: list[Event]) -> list[Event]:
         try:
-            return await with_blobs(events, self._media)
+            return [await self._media.unload(event) for event in events]
         except (OSError, SendError) as error:
             raise StoreError(f"the media store cannot keep a file: {type(error).__name__}") from error
 
