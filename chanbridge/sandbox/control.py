@@ -33,6 +33,7 @@ class PhoneSettings(Struct, forbid_unknown_fields=True):
     online: bool | None = None
     reads: bool | None = None
     refuses: int | None = None
+    profile: dict[str, Any] | None = None
 
 
 class Connection(Struct, forbid_unknown_fields=True):
@@ -175,7 +176,14 @@ def _wait(call: Call, default: float) -> float:
 
 
 def _shown(phone: Phone) -> dict[str, Any]:
-    return {"number": phone.number, "name": phone.name, "online": phone.online, "messages": len(phone.inbox)}
+    return {
+        "number": phone.number,
+        "name": phone.name,
+        "online": phone.online,
+        "typing": phone.typing,
+        "ticks": sorted(phone.ticks),
+        "messages": len(phone.inbox),
+    }
 
 
 def _refusal(request: HttpRequest) -> str:

@@ -145,6 +145,7 @@ class Phone(PhoneActions):
 
     Set ``online = False`` and nothing is delivered until it is True again. ``refuses`` is the provider's
     error code with which every message to it fails. ``reads`` marks messages read as they arrive.
+    What ``profile`` may hold is for the simulator to say.
     """
 
     def __init__(self, simulator: Simulator, number: str, name: str = "") -> None:
@@ -152,6 +153,9 @@ class Phone(PhoneActions):
         self.name = name
         self.refuses = 0
         self.reads = False
+        self.typing = False  # whether the business is shown as typing
+        self.ticks: set[str] = set()  # own messages that the business has read
+        self.profile: dict[str, Any] = {}  # what only one provider knows of a customer
         self.inbox: list[Seen] = []
         self.shown = 0  # how many of the inbox have been read
         self._online = True

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
@@ -46,12 +45,11 @@ class Simulator(ABC):
         self.calls: list[HttpRequest] = []
         self.failures: list[Exception] = []
         self.control: Any = None  # answers /_sandbox: the sandbox that holds us sets it
-        self._router = Router(self.routes())
         self._server = Server(self.handle)
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._open = 0
         self._workers: list[asyncio.Task[None]] = []
-        self.run = time.time_ns() // 1_000_000
+        self.run = int(self.clock().timestamp() * 1000)
         self._count = 0
 
     # what a plugin writes
@@ -128,6 +126,7 @@ class Simulator(ABC):
 
     async def start(self, port: int = 0) -> None:
         """Listen, and begin to deliver."""
+        self._router = Router(self.routes())
         await self._server.start(port)
         self._workers = [asyncio.create_task(self.webhooks.run()), asyncio.create_task(self._work())]
 
