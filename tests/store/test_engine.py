@@ -1,0 +1,125 @@
+"""The writer thread: one fsync for many, and a bad piece of work takes no other with it."""
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from chanbridge.store.engine import Engine, StoreError, connect
+
+
+@pytest.fixture
+async def open_engine(tmp_path):
+    engine = Engine(tmp_path / "test.db")
+    engine.start()
+    await engine.write(lambda c: c.execute("CREATE TABLE things (n INTEGER PRIMARY KEY) STRICT"))
+    yield engine
+    await engine.close()
+
+
+def insert(n):
+    return lambda c: c.execute("INSERT INTO things VALUES (?)", (n,)).lastrowid
+
+
+async def count(engine):
+    return await engine.read(lambda c: c.execute("SELECT count(*) FROM things").fetchone()[0])
+
+
+async def test_work_that_queued_together_shares_commits(open_engine, tmp_path):
+    commits = []
+    await open_engine.write(lambda c: c.set_trace_callback(lambda sql: commits.append(sql)))
+
+    await asyncio.gather(*(open_engine.write(insert(n)) for n in range(200)))
+
+    assert await count(open_engine) == 200
+    assert sum(sql == "COMMIT" for sql in commits) < 20
+
+
+async def test_what_was_written_is_on_disk_when_write_returns(open_engine, tmp_path):
+    await open_engine.write(insert(7))
+
+    other = sqlite3.connect(tmp_path / "test.db")
+    assert other.execute("SELECT n FROM things").fetchall() == [(7,)]
+    other.close()
+
+
+async def test_a_bad_piece_of_work_takes_no_other_with_it(open_engine):
+    outcomes = await asyncio.gather(
+        *(open_engine.write(insert(n)) for n in [1, 2, 2, 3]), return_exceptions=True
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [int, int, sqlite3.IntegrityError, int]
+    assert await count(open_engine) == 3
+
+
+async def test_half_done_work_leaves_nothing(open_engine):
+    def half(connection):
+        connection.execute("INSERT INTO things VALUES (1)")
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        await open_engine.write(half)
+
+    assert await count(open_engine) == 0
+
+
+async def test_a_cancelled_caller_does_not_stop_the_writer(open_engine):
+    waiting = asyncio.create_task(open_engine.write(insert(1)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    await open_engine.write(insert(2))
+
+    assert await count(open_engine) == 2
+
+
+async def test_closing_finishes_what_has_queued(tmp_path):
+    engine = Engine(tmp_path / "test.db")
+    engine.start()
+    await engine.write(lambda c: c.execute("CREATE TABLE things (n INTEGER PRIMARY KEY) STRICT"))
+    late = [asyncio.ensure_future(engine.write(insert(n))) for n in range(50)]
+    await asyncio.sleep(0)
+
+    await engine.close()
+
+    await asyncio.gather(*late)
+    other = sqlite3.connect(tmp_path / "test.db")
+    assert other.execute("SELECT count(*) FROM things").fetchone() == (50,)
+    other.close()
+
+
+async def test_a_store_that_is_not_open_says_so(tmp_path):
+    engine = Engine(tmp_path / "test.db")
+
+    with pytest.raises(StoreError, match="not open"):
+        await engine.write(insert(1))
+
+
+async def test_a_file_that_is_no_database_is_reported_with_its_path(tmp_path):
+    (tmp_path / "test.db").write_bytes(b"this is no database, and longer than a header " * 10)
+
+    with pytest.raises(StoreError, match="test.db"):
+        Engine(tmp_path / "test.db").start()
+
+
+async def test_a_locked_file_is_a_store_error(open_engine, tmp_path, monkeypatch):
+    await open_engine.write(lambda c: c.execute("PRAGMA busy_timeout = 50").fetchone())
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(StoreError, match="locked"):
+        await open_engine.write(insert(1))
+
+    other.execute("ROLLBACK")
+    other.close()
+    await open_engine.write(insert(1))
+
+
+def test_every_commit_is_synced(tmp_path):
+    connection = connect(tmp_path / "test.db")
+
+    assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+    assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    connection.close()
