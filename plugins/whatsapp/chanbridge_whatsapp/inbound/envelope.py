@@ -1,0 +1,205 @@
+"""The envelope of a webhook: entries, changes, values, items.
+
+The usual body (messages and statuses only) is decoded once, its items left raw. Any other is read
+level by level, so that what is malformed or unknown at one place takes nothing else with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import msgspec
+
+import chanbridge as cb
+from chanbridge_whatsapp.errors import failure, problem_of
+from chanbridge_whatsapp.inbound import wire
+from chanbridge_whatsapp.inbound.account import account_event
+from chanbridge_whatsapp.inbound.calls import call_event
+from chanbridge_whatsapp.inbound.coexistence import history_events, sync_event
+from chanbridge_whatsapp.inbound.groups import group_events
+from chanbridge_whatsapp.inbound.messages import echo_events, message_events
+from chanbridge_whatsapp.inbound.scope import Scope, moment
+from chanbridge_whatsapp.inbound.statuses import status_event
+from chanbridge_whatsapp.inbound.threads import (
+    click_event,
+    handover_event,
+    preference_event,
+    standby_echo,
+    user_id_event,
+)
+
+ReadItem = Callable[[Scope, cb.Raw], Any]
+OBJECT = "whatsapp_business_account"
+BACKFILL = "history"
+_USUAL = frozenset({"messages", "calls", BACKFILL})
+_AROUND = frozenset({"messaging_product", "metadata", "contacts"})
+_list_of_raw = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def parse(request: cb.HttpRequest) -> Iterator[Any]:
+    """Give every event of a webhook; raise `PayloadError` if it is no webhook at all."""
+    try:
+        body = wire.body.decode(request.content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _any_body(request)
+    if body.object == OBJECT and all(_is_usual(change) for entry in body.entry for change in entry.changes):
+        return _usual_body(body)
+    return _any_body(request)
+
+
+def _is_usual(change: wire.Change) -> bool:
+    return change.field in _USUAL and bool(change.value.messages or change.value.statuses)
+
+
+def _usual_body(body: wire.Body) -> Iterator[Any]:
+    for entry in body.entry:
+        for change in entry.changes:
+            value = change.value
+            scope = _scope(entry.id, change.field, value.metadata, value.contacts)
+            if value.messages:
+                yield from cb.each(_raws(value.messages), partial(message_events, scope))
+            if value.statuses:
+                yield from cb.each(_raws(value.statuses), partial(status_event, scope))
+
+
+def _scope(entry_id: str, field: str, metadata: wire.Metadata, people: list[wire.Person]) -> Scope:
+    return Scope(
+        metadata.phone_number_id or entry_id,
+        field=field,
+        number=_digits(metadata.display_phone_number or ""),
+        people=people,
+        passive="backfill" if field == BACKFILL else None,
+    )
+
+
+def _digits(number: str) -> str:
+    return number if number.isdigit() else re.sub(r"\D", "", number)
+
+
+def _raws(items: Iterable[msgspec.Raw]) -> Iterator[cb.Raw]:
+    return (cb.Raw.of(bytes(item)) for item in items)
+
+
+def _any_body(request: cb.HttpRequest) -> Iterator[Any]:
+    body: wire.AnyBody = request.json(wire.AnyBody)
+    if body.object != OBJECT:
+        raw = cb.Raw.of(request.content)
+        return iter([cb.ProviderEvent(provider_type=body.object or "untyped", raw=raw)])
+    return cb.each(body.entry, _entry)
+
+
+def _entry(raw: msgspec.Raw) -> Any:
+    entry = wire.any_entry.decode(raw)
+    if not entry.changes:
+        return cb.ProviderEvent(provider_type="entry", account_id=entry.id, time=moment(entry.time))
+    return cb.each(entry.changes, partial(_change, entry))
+
+
+def _change(entry: wire.AnyEntry, raw: msgspec.Raw) -> Any:
+    change = wire.any_change.decode(raw)
+    base: dict[str, Any] = {"account_id": entry.id, "time": moment(entry.time)}
+    try:
+        value = wire.keys.decode(change.value)
+    except msgspec.ValidationError:  # no object: nothing that we know of
+        return cb.ProviderEvent(provider_type=change.field, **base)
+    scope = _scope(entry.id, change.field, _metadata(value), _people(value))
+    base["account_id"] = scope.account_id
+    if change.field == "messaging_handovers":
+        return handover_event(scope, cb.Raw.of(bytes(change.value)))
+    whole = account_event(change.field, msgspec.json.decode(change.value), base)
+    if whole is not None:
+        return whole
+    found = [event for key, content in value.items() for event in _key(scope, entry, key, content)]
+    return found or cb.ProviderEvent(provider_type=change.field, **base)
+
+
+def _key(scope: Scope, entry: wire.AnyEntry, key: str, content: msgspec.Raw) -> Iterator[Any]:
+    """Give the events of one key of a value, whatever the others hold."""
+    if key in _AROUND:
+        return iter(())
+    return cb.each([content], partial(_items, scope, entry, key))
+
+
+def _items(scope: Scope, entry: wire.AnyEntry, key: str, content: msgspec.Raw) -> Any:
+    if key == "standby":
+        return _standby(scope, entry, content)
+    if key == "errors":
+        return cb.each(_list_of_raw.decode(content), partial(_error, scope, entry))
+    read = STANDBY_ITEMS.get(key) if scope.passive == "standby" else ITEMS.get(key)
+    if read is not None:
+        return cb.each(_raws(_list_of_raw.decode(content)), partial(read, scope))
+    if bytes(content) in (b"null", b"[]", b"{}"):
+        return ()
+    return cb.ProviderEvent(
+        provider_type=f"{scope.field}.{key}",
+        data=msgspec.json.decode(content),
+        account_id=scope.account_id,
+        conversation=scope.conversation(scope.contact(None, None)),
+        time=moment(entry.time),
+        passive=scope.passive,
+    )
+
+
+def _standby(scope: Scope, entry: wire.AnyEntry, content: msgspec.Raw) -> list[Any]:
+    """Give the events of a conversation that another application has."""
+    value = wire.keys.decode(content)
+    inner = Scope(
+        scope.account_id,
+        field=scope.field,
+        number=scope.number,
+        people=_people(value) or scope.people,
+        passive="standby",
+    )
+    return [event for key, items in value.items() for event in _key(inner, entry, key, items)]
+
+
+def _error(scope: Scope, entry: wire.AnyEntry, raw: msgspec.Raw) -> cb.Event:
+    problem = problem_of(msgspec.json.decode(raw))
+    return cb.AccountStatus(
+        topic="error",
+        status=str(problem.code) if problem.code >= 0 else "",
+        error=failure(problem),
+        account_id=scope.account_id,
+        time=moment(entry.time),
+    )
+
+
+def _metadata(value: dict[str, msgspec.Raw]) -> wire.Metadata:
+    try:
+        return msgspec.json.decode(value["metadata"], type=wire.Metadata)
+    except (KeyError, msgspec.ValidationError):
+        return wire.Metadata()
+
+
+def _people(value: dict[str, msgspec.Raw]) -> list[wire.Person]:
+    """Read who is named, as far as that can be read."""
+    try:
+        people = _list_of_raw.decode(value["contacts"])
+    except (KeyError, msgspec.ValidationError):
+        return []
+    return [person for raw in people if (person := _person(raw)) is not None]
+
+
+def _person(raw: msgspec.Raw) -> wire.Person | None:
+    try:
+        return msgspec.json.decode(raw, type=wire.Person)
+    except msgspec.ValidationError:
+        return None
+
+
+ITEMS: dict[str, ReadItem] = {
+    "messages": message_events,
+    "message_echoes": echo_events,
+    "statuses": status_event,
+    "calls": call_event,
+    "groups": group_events,
+    "history": history_events,
+    "state_sync": sync_event,
+    "user_preferences": preference_event,
+    "user_actions": click_event,
+    "user_id_update": user_id_event,
+}
+STANDBY_ITEMS: dict[str, ReadItem] = {**ITEMS, "message_echoes": standby_echo}

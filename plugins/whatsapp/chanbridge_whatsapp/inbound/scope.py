@@ -1,0 +1,99 @@
+"""What surrounds an item of a webhook: whose it is, who the people are, where it belongs."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import chanbridge as cb
+from chanbridge_whatsapp import identity
+from chanbridge_whatsapp.inbound.wire import Item, Person, Stamp
+
+_MILLISECONDS = 10**11  # a larger timestamp counts milliseconds
+
+
+def moment(stamp: Stamp) -> dt.datetime | None:
+    """Read a time in seconds or milliseconds, as a number or as text; None if it is none."""
+    try:
+        count = float(stamp) if isinstance(stamp, str) and "." in stamp else int(stamp or 0)
+        return (
+            dt.datetime.fromtimestamp(count if count < _MILLISECONDS else count / 1000, dt.UTC)
+            if count
+            else None
+        )
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+class Scope:
+    """Of the items of one ``value``."""
+
+    __slots__ = ("account_id", "echo", "field", "number", "passive", "people")
+
+    def __init__(
+        self,
+        account_id: str,
+        *,
+        field: str = "messages",
+        number: str = "",
+        people: list[Person] | None = None,
+        passive: cb.Passive | None = None,
+        echo: bool = False,
+    ) -> None:
+        self.account_id = account_id
+        self.field = field
+        self.number = number
+        self.people = people or []
+        self.passive = passive
+        self.echo = echo
+
+    def person(self, wa_id: str, user_id: str) -> Person | None:
+        """Find who an id belongs to; where only one is named and the ids are missing, that one."""
+        people = self.people
+        for person in people:
+            if (user_id and person.user_id == user_id) or (wa_id and person.wa_id == wa_id):
+                return person
+        return people[0] if len(people) == 1 and not (wa_id or user_id) else None
+
+    def contact(
+        self, number: str | None, user_id: str | None, parent: str | None = None
+    ) -> cb.Contact | None:
+        """Build the contact of the ids an item names; None if it names nobody."""
+        wa_id, bsuid = identity.split(number, user_id)
+        person = self.person(wa_id, bsuid)
+        if person is None:
+            if not (wa_id or bsuid):
+                return None
+            return cb.Contact(
+                address=identity.address_of(wa_id, bsuid),
+                identities=identity.identities(wa_id, bsuid, parent),
+            )
+        wa_id = wa_id or person.wa_id or ""
+        bsuid = bsuid or person.user_id or ""
+        if not (wa_id or bsuid):
+            return None
+        profile = person.profile
+        return cb.Contact(
+            address=identity.address_of(wa_id, bsuid),
+            identities=identity.identities(wa_id, bsuid, parent or person.parent_user_id),
+            display_name=(profile.name or "") if profile else "",
+            username=(profile.username or "").removeprefix("@") if profile else "",
+            profile={"identity_key_hash": person.identity_key_hash} if person.identity_key_hash else {},
+        )
+
+    def sender(self, item: Item) -> cb.Contact | None:
+        """Build the contact who sent an item."""
+        return self.contact(item.from_, item.from_user_id, item.from_parent_user_id)
+
+    def conversation(self, contact: cb.Contact | None, group: str | None = None) -> cb.Conversation | None:
+        """Say where something belongs: in the group, else in the talk with the contact."""
+        if group:
+            return cb.Conversation(address=f"{identity.CHANNEL}:{group}", kind="group")
+        return cb.Conversation(address=contact.address) if contact else None
+
+
+def exact_number(contact: cb.Contact | None) -> cb.Context | None:
+    """Keep a number as the provider spells it, where its address is spelled otherwise: an answer uses it."""
+    if contact is None or not identity.is_phone(contact.id):
+        return None
+    wa_id = next((known.value for known in contact.identities if known.kind == "wa_id"), "")
+    return cb.Context(values={"wa_id": wa_id}) if wa_id and f"+{wa_id}" != contact.id else None
