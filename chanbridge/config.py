@@ -272,7 +272,7 @@ def account_from(
     cls = registry.channel(channel).Config
     kind = msgspec.inspect.type_info(cls)
     source = Source("--set", _nested(settings))
-    table = {key: _typed(value, child_type(kind, key)) for key, value in source.table.items()}
+    table = {key: typed_setting(value, child_type(kind, key)) for key, value in source.table.items()}
     resolved = Resolver(source, environ, literals=True).resolve(table, kind, ())
     schema = closed_schema(cls)
     schema["$defs"][cls.__name__].pop("required", None)
@@ -300,10 +300,10 @@ def _nested(settings: Mapping[str, str]) -> dict[str, Any]:
     return tree
 
 
-def _typed(value: Any, kind: msgspec.inspect.Type | None) -> Any:
+def typed_setting(value: Any, kind: msgspec.inspect.Type | None) -> Any:
     """Read a setting as its type wants it: text as it stands, anything else as JSON."""
     if isinstance(value, dict):
-        return {key: _typed(item, child_type(kind, key)) for key, item in value.items()}
+        return {key: typed_setting(item, child_type(kind, key)) for key, item in value.items()}
     if kind is None or takes_text(kind):
         return value
     try:

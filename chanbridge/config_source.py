@@ -119,7 +119,7 @@ class Resolver:
 
     def resolve(self, value: Any, kind: inspect.Type | None, path: KeyPath) -> Any:
         """Resolve a value of a declared type, and all within it; problems are noted at the source."""
-        if kind is not None and _is_secret(kind):
+        if kind is not None and is_secret(kind):
             return self._secret(value, path)
         if isinstance(value, str):
             name = _ENV.fullmatch(value)
@@ -161,10 +161,11 @@ class Resolver:
         return value
 
 
-def _is_secret(kind: inspect.Type) -> bool:
+def is_secret(kind: inspect.Type) -> bool:
+    """Say whether a value of this type is a `Secret`."""
     kind = _bare(kind)
     if isinstance(kind, inspect.UnionType):
-        return any(_is_secret(member) for member in kind.types)
+        return any(is_secret(member) for member in kind.types)
     return isinstance(kind, inspect.CustomType) and kind.cls is Secret
 
 

@@ -1,0 +1,138 @@
+"""``chanbridge doctor``: is the configuration right, and do the providers agree?"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from chanbridge.cli.common import account_option, config_options, named_account, new_registry, settings_of
+from chanbridge.cli.output import json_option, note, plain, print_json, wants_json
+from chanbridge.model.errors import ChanbridgeError, SendError
+
+if TYPE_CHECKING:
+    from chanbridge.config import AccountSettings, Settings
+    from chanbridge.registry import Registry
+    from chanbridge.transport.drive import Driver
+
+_MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "error": ("error", "red")}
+_WITHIN_S = 30.0
+
+
+class Result(NamedTuple):
+    """One finding, and whose."""
+
+    account: str
+    level: str
+    what: str
+    mend: str = ""
+
+
+@click.command()
+@account_option("Check this account only.")
+@click.option("--offline", is_flag=True, help="Check the configuration only; ask no provider.")
+@config_options
+@json_option
+def command(
+    account: str | None, offline: bool, config: Path | None, allow_literal_secrets: bool, as_json: bool
+) -> int:
+    """Check the configuration, and every account against its provider.
+
+    Prints a finding a line: ok, warning or error, and the mend. Exits 1 if a
+    provider finds an error, 2 if the configuration is wrong: then every problem
+    is named with its file, line and key.
+
+    \b
+    Examples:
+      chanbridge doctor
+      chanbridge doctor --account support --json
+    """
+    registry = new_registry()
+    settings = settings_of(config, allow_literal_secrets, registry)
+    chosen = [named_account(settings, account)] if account else list(settings.accounts.values())
+    return asyncio.run(_examine(settings, registry, chosen, offline, wants_json(as_json)))
+
+
+async def _examine(
+    settings: Settings, registry: Registry, accounts: list[AccountSettings], offline: bool, as_json: bool
+) -> int:
+    failed = False
+    async for result in _results(settings, registry, accounts, offline):
+        failed = failed or result.level == "error"
+        _print(result, as_json)
+    return 1 if failed else 0
+
+
+async def _results(
+    settings: Settings, registry: Registry, accounts: list[AccountSettings], offline: bool
+) -> AsyncIterator[Result]:
+    yield Result("", "ok", f"{settings.path.name}: {len(settings.accounts)} account(s), every key is right")
+    if not settings.accounts:
+        yield Result("", "warning", "there is no account", "add one: chanbridge init")
+    if not settings.public_url:
+        mend = "set public_url to where the providers reach this server"
+        yield Result(
+            "", "warning", "without public_url no webhook can be checked, and no link to media made", mend
+        )
+    registry.load_hooks()
+    for problem in registry.problems.values():
+        yield Result("", "error", str(problem), "update or uninstall the plugin")
+    if offline or not accounts:
+        return
+    async for result in _asked(settings, registry, accounts):
+        yield result
+
+
+async def _asked(
+    settings: Settings, registry: Registry, accounts: list[AccountSettings]
+) -> AsyncIterator[Result]:
+    from chanbridge.transport.client import HttpTransport, Timeouts
+    from chanbridge.transport.drive import Driver
+    from chanbridge.transport.grants import GrantKeeper
+    from chanbridge.vault import FileVault
+
+    async with HttpTransport(timeouts=Timeouts(total=_WITHIN_S)) as transport:
+        grants = GrantKeeper(FileVault(settings.vault), clock=lambda: dt.datetime.now(dt.UTC))
+        driver = Driver(transport, grants=grants)
+        for account in accounts:
+            note(f"asking the provider of {account.name} ...")
+            for result in await _check(settings, registry, account, driver):
+                yield result
+
+
+async def _check(
+    settings: Settings, registry: Registry, account: AccountSettings, driver: Driver
+) -> list[Result]:
+    from chanbridge.accounts import webhook_url
+    from chanbridge.channel import Account
+
+    url = webhook_url(settings.public_url, account.name, account.path_token)
+    channel = registry.build(account.channel, Account(account.name, account.config, webhook_url=url))
+    if not channel.can("check"):
+        return [Result(account.name, "warning", f"{account.channel} has no check")]
+    try:
+        findings = await driver.run(channel.check(), channel)
+    except SendError as error:
+        mend = {"reauth": "renew the credential", "wait": "try again later"}.get(error.fix or "", "")
+        return [Result(account.name, "error", str(error), mend)]
+    except ChanbridgeError as error:
+        return [Result(account.name, "error", str(error))]
+    except Exception as error:
+        return [
+            Result(account.name, "error", f"the check of {account.channel} failed: {type(error).__name__}")
+        ]
+    return [Result(account.name, found.level, found.what, found.mend) for found in findings]
+
+
+def _print(result: Result, as_json: bool) -> None:
+    if as_json:
+        print_json({name: value for name, value in result._asdict().items() if value})
+        return
+    mark, color = _MARKS[result.level]
+    where = f"{result.account}: " if result.account else ""
+    mend = f" ({result.mend})" if result.mend else ""
+    click.echo(f"{click.style(f'{mark:<8}', fg=color)}{plain(f'{where}{result.what}{mend}')}")

@@ -1,0 +1,160 @@
+"""``send --plan`` and ``--dry-run``: what sending would do, without a store or a network."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import click
+
+from chanbridge.cli.common import account_for
+from chanbridge.cli.output import note, plain, print_json, wants_json
+from chanbridge.config import AccountSettings, Settings, account_from, config_path, load_settings
+from chanbridge.model.address import Conversation, split_address
+from chanbridge.model.errors import ChanbridgeError, SendError
+from chanbridge.model.ids import new_id
+from chanbridge.model.message import Message
+from chanbridge.model.parts import MediaPart
+from chanbridge.transcode.plan import Plan, Situation
+
+if TYPE_CHECKING:
+    from chanbridge.channel import Channel
+    from chanbridge.registry import Registry
+
+
+class Preview(NamedTuple):
+    """A message as it would go out by one account."""
+
+    account: AccountSettings
+    channel: Channel[Any]
+    to: Conversation
+    plan: Plan
+
+
+class Previewer:
+    """Plans messages for accounts; for a channel without one it makes a stand-in."""
+
+    def __init__(self, registry: Registry, config: Path | None, allow_literal_secrets: bool) -> None:
+        self._registry = registry
+        self._settings: Settings | None = None
+        if config or config_path(config).exists():
+            self._settings = load_settings(
+                config, registry=registry, allow_literal_secrets=allow_literal_secrets
+            )
+
+    def preview(self, to: str, message: Message, account: str | None = None) -> Preview:
+        """Plan a message; raise `ChanbridgeError` if it cannot go out there."""
+        from chanbridge import planner
+        from chanbridge.accounts import webhook_url
+        from chanbridge.channel import Account
+
+        name, _ = split_address(to)
+        chosen = self._account(name, account)
+        public_url = self._settings.public_url if self._settings else ""
+        url = webhook_url(public_url, chosen.name, chosen.path_token)
+        channel = self._registry.build(name, Account(chosen.name, chosen.config, webhook_url=url))
+        where = planner.recipient(channel, chosen.name, to)
+        prepared = planner.prepare(with_files(message), channel)
+        known = Situation(can_serve_links=bool(public_url), now=dt.datetime.now(dt.UTC))
+        return Preview(chosen, channel, where, planner.plan(prepared, channel, where, chosen.policy, known))
+
+    def _account(self, channel: str, account: str | None) -> AccountSettings:
+        settings = self._settings
+        if settings and (account or any(one.channel == channel for one in settings.accounts.values())):
+            return account_for(settings, channel, account)
+        if account:
+            raise click.UsageError(f"--account: there is no configuration that has '{account}'")
+        return account_from(channel, {}, registry=self._registry)
+
+
+def print_plans(
+    previewer: Previewer, to: str, message: Message, account: str | None, channels: list[str]
+) -> int:
+    """Print the plan for an address, or for its id on several channels; give 1 if the address is refused."""
+    asked, id = split_address(to)
+    code = 0
+    for channel in channels or [asked]:
+        try:
+            document = _plan_document(
+                previewer.preview(f"{channel}:{id}", message, account if channel == asked else None)
+            )
+        except ChanbridgeError as error:
+            if not channels:
+                raise
+            document = {"channel": channel, "error": _error_document(error)}
+            code = 1 if channel == asked else code
+        if wants_json(False):
+            print_json(document)
+        else:
+            click.echo("\n".join(_readable(document)))
+    return code
+
+
+def _plan_document(preview: Preview) -> dict[str, Any]:
+    from chanbridge.model.codec import to_wire
+
+    return {
+        "channel": preview.channel.name,
+        "account": preview.account.name,
+        "loss": preview.plan.loss,
+        "steps": [to_wire(step) for step in preview.plan.steps],
+        "losses": [to_wire(loss) for loss in preview.plan.losses],
+    }
+
+
+def _error_document(error: Exception) -> Any:
+    from chanbridge.model.codec import to_wire
+
+    return to_wire(error.failure) if isinstance(error, SendError) else {"detail": str(error)}
+
+
+def _readable(document: dict[str, Any]) -> Iterator[str]:
+    """Write a plan for a person."""
+    if "error" in document:
+        error = document["error"]
+        yield f"{document['channel']}: refused: {plain(' '.join(str(value) for value in error.values()))}"
+        return
+    steps = document["steps"]
+    yield click.style(f"{document['channel']}: {len(steps)} step(s), loss: {document['loss']}", bold=True)
+    for number, step in enumerate(steps, 1):
+        for part in step["parts"]:
+            words = part.get("text") or (part.get("caption") or {}).get("text") or part.get("body") or ""
+            yield plain(f"  {number}. [{part['kind']}] {words}".rstrip())
+            labels = [action["label"] for action in part.get("actions", ())]
+            if labels:
+                yield plain(f"     buttons: {' | '.join(labels)}")
+        if step.get("quick_replies"):
+            yield plain(f"     quick replies: {' | '.join(a['label'] for a in step['quick_replies'])}")
+    for loss in document["losses"]:
+        yield plain(f"  {loss['level']}: {loss['path']}: {loss['reason']} ({loss['rule']})")
+
+
+def print_requests(preview: Preview) -> None:
+    """Print the requests that sending would make, each answered by a stand-in."""
+    from chanbridge.transport.dry import dry_run, request_as_json
+
+    now = dt.datetime.now(dt.UTC)
+    for step in preview.plan.steps:
+        frozen = step.replace(to=preview.to, now=now, key=new_id())
+        for request in dry_run(preview.channel.send(frozen)):
+            print_json(request_as_json(request))
+    if preview.account.missing:
+        note(f"no account is configured, so these stand in: {', '.join(preview.account.missing)}")
+
+
+def with_files(message: Message) -> Message:
+    """Give local files the handle that the media store would give them; their content stays where it is."""
+    return message.replace(parts=tuple(_handled(p) if isinstance(p, MediaPart) else p for p in message.parts))
+
+
+def _handled(part: MediaPart) -> MediaPart:
+    if not part.media.url.startswith("file:"):
+        return part
+    path = Path(unquote(urlsplit(part.media.url).path))
+    with path.open("rb") as file:
+        blob = hashlib.file_digest(file, "sha256").hexdigest()
+    return part.replace(media=part.media.replace(url="", blob=blob, sha256=blob))
