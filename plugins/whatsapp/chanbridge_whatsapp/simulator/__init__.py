@@ -220,8 +220,7 @@ class WhatsAppSimulator(Simulator):
         if id in self.platform.numbers:
             return self._number_node(call, self.platform.number(call))
         if id in self.platform.wabas:
-            waba = self.platform.waba(call)
-            return node({"name": waba.name, "status": "ACTIVE", "id": id}, wanted_fields(call))
+            return node(self.platform.waba(call).node(), wanted_fields(call))
         if stored := self.platform.file(id, self.platform.app_of(call)):
             return self._files.delete(stored) if method == "DELETE" else self._files.show(call, stored)
         if template := self._template(call):

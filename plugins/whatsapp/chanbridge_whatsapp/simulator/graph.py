@@ -112,15 +112,16 @@ def node(fields: Mapping[str, Any], wanted: str = "") -> cb.HttpResponse:
     return cb.HttpResponse.of_json({name: fields[name] for name in [*names, "id"] if name in fields})
 
 
-def page(items: Iterable[Any], call: Mapping[str, Any] | None = None) -> cb.HttpResponse:
+def page(items: Iterable[Any], query: Mapping[str, Any] | None = None, **summary: Any) -> cb.HttpResponse:
     """A list, in pages of ``limit`` behind the cursor ``after``."""
-    asked, found = call or {}, list(items)
+    asked, found = query or {}, list(items)
     start, size = _number(asked.get("after")), _number(asked.get("limit")) or 25
     end = start + size
     paging: dict[str, Any] = {"cursors": {"before": str(start), "after": str(min(end, len(found)))}}
     if end < len(found):
         paging["next"] = f"https://graph.facebook.com/next?after={end}"
-    return cb.HttpResponse.of_json({"data": found[start:end], "paging": paging})
+    answer = {"data": found[start:end], "paging": paging}
+    return cb.HttpResponse.of_json({**answer, "summary": summary} if summary else answer)
 
 
 def _number(value: Any) -> int:

@@ -14,6 +14,7 @@ from chanbridge_whatsapp.simulator.state import Callback, Number
 if TYPE_CHECKING:
     from chanbridge_whatsapp.simulator import WhatsAppSimulator
 
+EMPTY = {"whatsapp_business_profile": {"vertical": "OTHER"}}
 LISTED_EDGES = ("whatsapp_business_profile", "whatsapp_commerce_settings", "whatsapp_business_encryption")
 EDGES = (*LISTED_EDGES, "settings", "conversational_automation", "username")
 STEPS = ("deregister", "request_code", "verify_code")
@@ -130,7 +131,11 @@ class Management:
 
     def _get_edge(self, call: Call) -> cb.HttpResponse:
         edge = call.name.partition(".")[2]
-        found = {**self._platform.number(call).edges.get(edge, {}), "id": call.params["id"]}
+        found = {
+            **EMPTY.get(edge, {}),
+            **self._platform.number(call).edges.get(edge, {}),
+            "id": call.params["id"],
+        }
         if edge in LISTED_EDGES:
             return cb.HttpResponse.of_json({"data": [{"messaging_product": "whatsapp", **found}]})
         return node(found, wanted_fields(call))
@@ -144,9 +149,7 @@ class Management:
 
     def _blocked(self, call: Call) -> cb.HttpResponse:
         blocked = self._platform.number(call).blocked.values()
-        return page(
-            [{"messaging_product": "whatsapp", "wa_id": one["wa_id"]} for one in blocked], call.request.query
-        )
+        return page([{"messaging_product": "whatsapp", **one} for one in blocked], call.request.query)
 
     def _block(self, call: Call) -> cb.HttpResponse:
         number, users = self._platform.number(call), _users(call)

@@ -82,7 +82,10 @@ class Platform:
         id = f"2000000000000{len(self.wabas) + 1:02}"
         waba = Waba(id=id, app=app, callback=Callback(), templates={})
         self.wabas[id] = waba
-        hello = [{"type": "BODY", "text": "Hello {{1}}, welcome."}, {"type": "FOOTER", "text": "Example Ltd"}]
+        hello = [
+            {"type": "BODY", "text": "Hello {{1}}, welcome.", "example": {"body_text": [["Ada"]]}},
+            {"type": "FOOTER", "text": "Example Ltd"},
+        ]
         self.add_template(waba, name="hello", language="en_US", category="UTILITY", components=hello)
         return waba
 
@@ -192,8 +195,8 @@ def digits(number: str) -> str:
 
 
 def user_id(phone: Phone) -> str:
-    """The business-scoped id of a customer."""
-    return f"US.TEST{digits(phone.number)}"
+    """The business-scoped id of a customer: digits, since some clients know no other."""
+    return f"US.99{digits(phone.number)}"
 
 
 def contact(phone: Phone) -> dict[str, Any]:

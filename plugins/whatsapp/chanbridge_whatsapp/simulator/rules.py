@@ -40,7 +40,10 @@ def check(message: Mapping[str, Any]) -> None:
     content = message.get(kind)
     if not isinstance(content, list if kind == "contacts" else dict) or not content:
         raise missing(kind)
-    CHECKS[kind](kind, content)
+    try:
+        CHECKS[kind](kind, content)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise Refused(100, f"A parameter of {kind} has the wrong type.") from error
 
 
 def _text(kind: str, content: Mapping[str, Any]) -> None:

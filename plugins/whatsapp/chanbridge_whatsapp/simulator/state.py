@@ -66,6 +66,21 @@ class Waba(Struct, kw_only=True):
     subscribed: bool = True
     templates: dict[str, Template]
 
+    def node(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {
+            "name": self.name,
+            "status": "ACTIVE",
+            "currency": "USD",
+            "timezone_id": "1",
+            "message_template_namespace": f"TEST_{self.id}",
+            "account_review_status": "APPROVED",
+            "business_verification_status": "verified",
+            "country": "US",
+            "ownership_type": "SELF",
+            "id": self.id,
+        }
+
     def template(self, name: str, language: str) -> Template | None:
         """Find a template; its language must fit exactly."""
         found = (one for one in self.templates.values() if (one.name, one.language) == (name, language))

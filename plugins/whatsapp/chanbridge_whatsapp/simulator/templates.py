@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CATEGORIES = {"MARKETING", "UTILITY", "AUTHENTICATION"}
 NAME = re.compile(r"[a-z0-9_]{1,512}")
+MOST = 6000  # templates of one business account
 FILTERS = ("name", "status", "category", "language")
 
 
@@ -42,7 +43,14 @@ class Templates:
         for name in FILTERS:
             if name in asked:
                 found = [one for one in found if str(one[name]).lower() == asked[name].lower()]
-        return page(found, asked)
+        return page(
+            found,
+            asked,
+            total_count=len(found),
+            message_template_count=len(found),
+            message_template_limit=MOST,
+            are_translations_complete=True,
+        )
 
     def _create(self, call: Call) -> cb.HttpResponse:
         waba, asked = self._platform.waba(call), call.fields
