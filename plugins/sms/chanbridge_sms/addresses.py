@@ -14,9 +14,9 @@ PHONE_APPS = ("whatsapp", "rcs")
 APPS = (*PHONE_APPS, "messenger")
 """What shares an SMS provider's webhook; an address of theirs is written ``whatsapp:+12025550100``."""
 
-_SHORT_CODE = re.compile(r"\d{3,8}")
+_SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 _&.+-]{1,11}")
-_NUMBER = re.compile(r"\+\d{2,15}")
+_NUMBER = re.compile(r"\+[0-9]{2,15}")
 _PUNCTUATION = re.compile(r"[\s()./\u00a0-]+")
 
 
@@ -47,15 +47,16 @@ def normalise(id: str, country: str = "") -> str:
         return f"{app}:{_phone(rest, country) if app in PHONE_APPS else _opaque(rest)}"
     if _NAME.fullmatch(rest):
         return rest
-    digits = _PUNCTUATION.sub("", rest)
-    if _SHORT_CODE.fullmatch(digits) and not _national(digits, country):
-        return digits
+    if _SHORT_CODE.fullmatch(rest) and not _national(rest, country):
+        return rest
     return _phone(rest, country)
 
 
 def received(id: str) -> str:
     """Write an address as a webhook brings it; never fails, or a strange sender would cost a message."""
     app, rest = split_app(id.strip())
+    if app and app not in PHONE_APPS:
+        return f"{app}:{rest}"
     digits = _PUNCTUATION.sub("", rest)
     if digits.isascii() and digits.isdigit() and len(digits) > 8:  # shorter ones are short codes
         rest = f"+{digits}"

@@ -109,9 +109,13 @@ class SmsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = True
     max_media: Annotated[int, Meta(description="Most files in one MMS", ge=1, le=10)] = 10
     messages_per_second: Annotated[
-        int | None,
-        Meta(description="Sending rate; absent: 1 from a number, 3 toll-free, 100 short code, 10 name", ge=1),
-    ] = None
+        int,
+        Meta(
+            description="Sending rate; 0 is the usual one: 1 from a number, 3 toll-free, 100 from a short "
+            "code, 10 from a name",
+            ge=0,
+        ),
+    ] = 0
     base_url: Annotated[
         str, Meta(description="Root of the provider's API; a simulator's, for trying", pattern="^https?://")
     ] = "https://api.twilio.com"

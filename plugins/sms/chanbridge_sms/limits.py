@@ -134,7 +134,7 @@ def _receipts(config: SmsConfig | None, *, read: cb.Receipt) -> cb.Receipts:
 
 def _rate(config: SmsConfig | None) -> cb.Rate:
     """What carriers let through; Twilio queues what is over it, so a short burst does no harm."""
-    count = (config.messages_per_second if config else None) or per_second(config.number if config else "")
+    count = (config.messages_per_second if config else 0) or per_second(config.number if config else "")
     return cb.Rate(scope="account", count=count, per_s=1, burst=max(10, count))
 
 

@@ -7,6 +7,7 @@ import binascii
 import datetime as dt
 import decimal
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -120,8 +121,9 @@ def contact(call: Callback) -> cb.Contact:
     """Give the sender: the number, what Twilio knows of its place, and a name where an app has one."""
     id = received(call.sender)
     app, rest = split_app(id)
-    identities = [cb.Identity(kind="phone", value=rest)] if kind(rest) == "phone" else []
-    if app in PHONE_APPS and call.wa_id:
+    has_phone = app in ("", *PHONE_APPS) and kind(rest) == "phone"
+    identities = [cb.Identity(kind="phone", value=rest)] if has_phone else []
+    if call.wa_id:
         identities.append(cb.Identity(kind="wa_id", value=call.wa_id))
     if call.external_user_id:
         identities.append(cb.Identity(kind="bsuid", value=call.external_user_id))
@@ -147,6 +149,8 @@ def location(call: Callback) -> cb.Location | None:
         lat, lon = float(call.latitude), float(call.longitude)
     except ValueError as error:
         raise cb.PayloadError("Latitude and Longitude are no numbers") from error
+    if not (math.isfinite(lat) and math.isfinite(lon)):
+        raise cb.PayloadError("Latitude and Longitude are no place")
     return cb.Location(lat=lat, lon=lon, name=call.label, address=call.address)
 
 
@@ -181,6 +185,8 @@ def price(call: Callback) -> cb.Price | None:
         amount = abs(decimal.Decimal(call.price))
         cents = amount.quantize(_CENT)
     except decimal.InvalidOperation:
+        return None
+    if not amount.is_finite():
         return None
     currency = call.price_unit.upper()
     exact = cb.Money(currency=currency, minor=int(cents * 100)) if cents == amount and currency else None

@@ -185,7 +185,9 @@ def _details(
     call: Callback, text: str, *, decoded: bool, keyword: keywords.Keyword | None, handled: bool
 ) -> dict[str, Any]:
     """Give what only texts have, for ``x-sms`` of the message."""
-    details: dict[str, Any] = {"encoding": "gsm7" if is_gsm(text) else "ucs2"}
+    details: dict[str, Any] = {}
+    if not split_app(call.sender)[0]:
+        details["encoding"] = "gsm7" if is_gsm(text) else "ucs2"
     segments = callback.count(call.num_segments)
     if segments is not None:
         details["segments"] = segments
