@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -32,6 +32,16 @@ class Headers(Mapping[str, str]):
         for name, value in pairs:
             key = name.lower()
             self._fields[key] = f"{self._fields[key]}, {value}" if key in self._fields else value
+
+    @classmethod
+    def of_raw(cls, fields: Sequence[tuple[bytes, bytes]]) -> Headers:
+        """Make them of a server's bytes, the names in lower case (ASGI)."""
+        named = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields}
+        if len(named) < len(fields):  # some are repeated
+            return cls((name.decode("latin-1"), value.decode("latin-1")) for name, value in fields)
+        headers = cls.__new__(cls)
+        headers._fields = named
+        return headers
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower()]
