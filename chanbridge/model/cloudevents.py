@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
 import msgspec
+from msgspec import Meta
 
 from chanbridge.model import wire
-from chanbridge.model.base import JSON
+from chanbridge.model.base import JSON, Filled
 from chanbridge.model.errors import ValidationError
 from chanbridge.model.events import EVENTS, Event, OtherEvent
 
@@ -50,6 +51,8 @@ class _Envelope(msgspec.Struct, omit_defaults=True):
     providerid: str = ""
 
 
+ELSEWHERE = frozenset(_ABSENT)
+"""Fields of an event that are not in its ``data``."""
 _OURS = frozenset(_Envelope.__struct_fields__)
 
 
@@ -92,7 +95,7 @@ def _envelope(event: Event, data: object) -> _Envelope:
 
 def decode(document: object) -> Event:
     """Read a CloudEvent; one of a type that is not known becomes an `OtherEvent`."""
-    envelope = wire.read_fields(wire.plan_of(_Attributes), document)
+    envelope = wire.read_fields(wire.plan_of(Attributes), document)
     name = _name(envelope.pop("type"))
     cls = EVENTS.get(name, OtherEvent)
     try:
@@ -106,13 +109,13 @@ def decode(document: object) -> Event:
     return cls(**fields, **_attributes(envelope))
 
 
-class _Attributes(msgspec.Struct):
-    """A CloudEvent as it is read: what others may leave out is not required."""
+class Attributes(msgspec.Struct):
+    """An event as a CloudEvent 1.0 in structured JSON."""
 
-    specversion: str
-    id: str
-    source: str
-    type: str
+    specversion: Annotated[str, Meta(pattern=r"^1\.0$", examples=["1.0"])]
+    id: Filled
+    source: Annotated[str, Meta(pattern="^/accounts/", examples=["/accounts/support"])]
+    type: Annotated[str, Meta(pattern=r"^chanbridge\..", examples=["chanbridge.message.received"])]
     data: Any
     subject: str = ""
     partitionkey: str = ""
@@ -154,7 +157,7 @@ def _attributes(envelope: dict[str, Any]) -> dict[str, Any]:
 def _payload(cls: type[Event]) -> wire.Plan:
     """The plan of what stands in ``data``."""
     plan = wire.plan_of(cls)
-    elsewhere = {*_ABSENT, "name"} if cls is OtherEvent else _ABSENT.keys()
+    elsewhere = ELSEWHERE | {"name"} if cls is OtherEvent else ELSEWHERE
     in_type = {"name"} if cls is OtherEvent else {"change"} if not cls.TYPE else set()
     fields = {name: field for name, field in plan.fields.items() if name not in elsewhere}
     return plan._replace(fields=fields, required=plan.required - in_type)

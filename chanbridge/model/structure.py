@@ -190,7 +190,7 @@ def _limited(check: Check, meta: Meta) -> Check:
         for problem in check(value, path):
             wrong = True
             yield problem
-        for holds, rule in () if wrong else limits:
+        for holds, rule in () if wrong or value is None else limits:
             if not holds(value):
                 yield Problem(path, rule)
 
