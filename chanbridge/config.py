@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,9 +17,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from chanbridge.channel import Account
-from chanbridge.config_check import closed_schema, problems
+from chanbridge.config_check import problems
 from chanbridge.config_source import KeyPath, Resolver, Source, child_type, decode_secret, takes_text
 from chanbridge.model.errors import ChanbridgeError, ConfigError, PluginError
+from chanbridge.model.schemas import config_schema
 from chanbridge.placeholder import placeholder
 from chanbridge.registry import Registry
 from chanbridge.secret import Secret
@@ -26,6 +28,7 @@ from chanbridge.transcode.plan import Policy
 
 DEFAULT_FILE = "chanbridge.toml"
 SQLITE = "sqlite:///"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Listen(Struct, frozen=True, kw_only=True):
@@ -110,7 +113,7 @@ class _Document(Struct, kw_only=True):
     policy: DeliveryPolicy = DeliveryPolicy()
     api: Api = Api()
     allow_literal_secrets: bool = False
-    accounts: dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], dict[str, Any]] = {}
+    accounts: dict[str, dict[str, Any]] = {}  # read one by one
 
 
 class _Account(Struct, kw_only=True):
@@ -160,7 +163,7 @@ class _Reading:
         accounts = self._source.table.get("accounts", {})
         rest = {key: value for key, value in self._source.table.items() if key != "accounts"} | self._over
         document = self._checked(_Document, rest, ())
-        named = self._checked_names(accounts)
+        named = self._named(accounts)
         general = document.policy if document else DeliveryPolicy()
         made = {name: self._account(name, table, general) for name, table in named.items()}
         self._source.raise_problems()
@@ -180,11 +183,17 @@ class _Reading:
             accounts={name: account for name, account in made.items() if account is not None},
         )
 
-    def _checked_names(self, accounts: Any) -> dict[str, dict[str, Any]]:
-        found = list(problems({"accounts": accounts}, closed_schema(_Document)))
-        for path, what in found:
-            self._source.problem(path, what)
-        return {} if found else accounts
+    def _named(self, accounts: Any) -> dict[str, dict[str, Any]]:
+        if not isinstance(accounts, dict):
+            self._source.problem(("accounts",), "must be tables: [accounts.NAME]")
+            return {}
+        for name, table in accounts.items():
+            if not _NAME.fullmatch(name):
+                mend = "use letters, digits, -, _ and ., as it becomes part of a URL"
+                self._source.problem(("accounts", name), f"no name for an account: {mend}")
+            if not isinstance(table, dict):
+                self._source.problem(("accounts", name), f"must be a table: [accounts.{name}]")
+        return {name: table for name, table in accounts.items() if isinstance(table, dict)}
 
     def _account(self, name: str, table: dict[str, Any], general: DeliveryPolicy) -> AccountSettings | None:
         path = ("accounts", name)
@@ -236,7 +245,7 @@ class _Reading:
     def _checked(self, type: type[Any], table: dict[str, Any], path: KeyPath) -> Any:
         """Resolve, check and convert a table; None, with the problems noted, if it does not fit."""
         resolved = self._resolver.resolve(table, msgspec.inspect.type_info(type), path)
-        found = list(problems(resolved, closed_schema(type)))
+        found = list(problems(resolved, config_schema(type)))
         for place, what in found:
             self._source.problem((*path, *place), what)
         return None if found else self._converted(type, resolved, path)
@@ -274,8 +283,8 @@ def account_from(
     source = Source("--set", _nested(settings))
     table = {key: typed_setting(value, child_type(kind, key)) for key, value in source.table.items()}
     resolved = Resolver(source, environ, literals=True).resolve(table, kind, ())
-    schema = closed_schema(cls)
-    schema["$defs"][cls.__name__].pop("required", None)
+    schema = config_schema(cls)
+    schema.pop("required", None)
     for path, what in problems(resolved, schema):
         source.problem(path, what)
     source.raise_problems()

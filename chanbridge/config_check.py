@@ -6,29 +6,10 @@ import difflib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from chanbridge.config_source import KeyPath, masked
-from chanbridge.secret import Secret
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError as Breach
-
-
-def closed_schema(type: type[msgspec.Struct]) -> dict[str, Any]:
-    """The JSON Schema of a settings type, in which an unknown key is a mistake."""
-    schema = msgspec.json.schema(type, schema_hook=_hook)
-    for name, definition in schema["$defs"].items():
-        definition.get("properties", {}).pop("extra", None)
-        if "properties" in definition and name != "Secret":
-            definition["additionalProperties"] = False
-    return schema
-
-
-def _hook(type: type) -> dict[str, Any]:
-    if type is Secret:
-        return {"type": "string"}
-    raise NotImplementedError(type)
 
 
 def problems(table: Any, schema: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:

@@ -147,7 +147,7 @@ def test_every_problem_is_reported_at_once_with_file_line_key_and_mend(load):
         (
             'policy = {max_loss = "huge"}',
             "accounts.pigeon-main.policy.max_loss: 'huge' is not one of "
-            "['affordance', 'content', 'none', 'presentation', 'rejected']",
+            "['none', 'presentation', 'affordance', 'content', 'rejected']",
         ),
         (
             "policy = {max_stepz = 1}",
@@ -240,10 +240,18 @@ def test_an_account_without_a_channel_is_named(load):
     ]
 
 
-def test_an_account_needs_a_name_that_can_stand_in_a_url(load):
-    [problem] = problems_of(load, '[accounts."a b"]\nchannel = "plain"\n')
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('[accounts."a b"]\nchannel = "plain"\n', "1: accounts.a b: no name for an account: "),
+        ("[accounts]\nx = 1\n", "2: accounts.x: must be a table: [accounts.x]"),
+        ("accounts = 1\n", "1: accounts: must be tables: [accounts.NAME]"),
+    ],
+)
+def test_an_account_is_a_table_with_a_name_that_can_stand_in_a_url(load, text, problem):
+    [found] = problems_of(load, text)
 
-    assert "'a b'" in problem
+    assert found.startswith(f"chanbridge.toml:{problem}")
 
 
 def test_an_account_may_set_its_base_url_whether_or_not_its_channel_knows_the_key(load):

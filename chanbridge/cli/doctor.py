@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -96,7 +95,7 @@ async def _asked(
     from chanbridge.vault import FileVault
 
     async with HttpTransport(timeouts=Timeouts(total=_WITHIN_S)) as transport:
-        grants = GrantKeeper(FileVault(settings.vault), clock=lambda: dt.datetime.now(dt.UTC))
+        grants = GrantKeeper(FileVault(settings.vault))
         driver = Driver(transport, grants=grants)
         for account in accounts:
             note(f"asking the provider of {account.name} ...")
