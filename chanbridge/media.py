@@ -102,7 +102,7 @@ class MediaService:
         return await self.unload(await map_media(message, change))
 
     async def resolve(self, step: Step, channel: Channel[Any], capabilities: Capabilities) -> Step:
-        """Give a step with its files in the first form of ``by`` that we can give; links count from its ``now``."""
+        """Give a step with each file in the first form of ``by`` that we can give, links from its ``now``."""
 
         async def change(media: Media, role: MediaRole) -> Media:
             limits = capabilities.media.get(role)
