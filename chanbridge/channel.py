@@ -270,6 +270,7 @@ def unsigned(why: str) -> Callable[[Any, HttpRequest], None]:
 
 
 Item = TypeVar("Item")
+_FOUND = (Event, Wake)  # not a union: this is asked for every item
 
 
 def each(items: Iterable[Item], parse: Callable[[Item], Found | Iterable[Found]]) -> Iterator[Found]:
@@ -281,11 +282,12 @@ def each(items: Iterable[Item], parse: Callable[[Item], Found | Iterable[Found]]
         raw = _raw(item)
         try:
             found = parse(item)
-            events = [found] if isinstance(found, Event | Wake) else list(found)
+            events = [found] if isinstance(found, _FOUND) else list(found)
         except Exception as error:  # a plugin's mistake must not lose the rest
             yield ProviderEvent(provider_type="malformed", error=_problem(error), raw=raw)
         else:
-            yield from (_with_raw(event, raw) for event in events)
+            for event in events:
+                yield _with_raw(event, raw)
 
 
 def _with_raw(event: Found, raw: Raw) -> Found:
