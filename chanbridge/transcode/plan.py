@@ -39,6 +39,7 @@ class Step(Model):
     index: int = 0
     carries: tuple[str, ...] = ()
     quick_replies: tuple[Action, ...] = ()
+    html: str = ""  # the same words as HTML, where capabilities.email.html (D21)
     override: dict[str, JSON] | None = None  # the author's native payload for this channel
     variant: str = ""
     locale: str = ""
@@ -117,6 +118,7 @@ class Policy(Model):
     map_ttl_s: int = 7 * 24 * 3600  # how long a menu can be answered in words
     locale: str = "en"  # of hints, where the message names none
     numbering: bool = True  # false: never number options (D6 becomes a content loss)
+    sms_encoding: Literal["keep", "smart", "accents"] = "keep"  # look-alikes that keep a text GSM-7
 
 
 class Situation(Model):
@@ -124,5 +126,7 @@ class Situation(Model):
 
     window_open: bool = True
     can_serve_links: bool = False  # our media server gives signed links
+    links: dict[str, str] = {}  # those made already, by the media's blob or url: for links within a text
+    subject: str = ""  # of the thread, for D21
     quoted: str = ""  # the words of the message that is replied to, for D18
     now: dt.datetime | None = None  # fills in the reply map's expiry

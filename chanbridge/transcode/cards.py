@@ -1,0 +1,191 @@
+"""Cards and carousels (D9, D10): as they are, or as files, words and actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from chanbridge.model.media import MediaRole
+from chanbridge.model.parts import Action, Card, Carousel, MediaPart
+from chanbridge.transcode.kinds import Shown, own_actions
+from chanbridge.transcode.layout import lay, numbered
+from chanbridge.transcode.media import place, public_link
+from chanbridge.transcode.plan import Loss, LossLevel, Option
+from chanbridge.transcode.surfaces import on_surface
+from chanbridge.transcode.text import rich as r
+from chanbridge.transcode.text.lengths import fits
+from chanbridge.transcode.text.rich import Rich
+from chanbridge.transcode.work import Bubble, Draft, Placed, Work
+
+
+class _Native(NamedTuple):
+    card: Card
+    options: tuple[Option, ...]
+    losses: tuple[Loss, ...]
+
+
+def card(work: Work, part: Card, path: str) -> Shown:
+    """D9: a card as it is, or a file with caption and actions, or less."""
+    native = _native(work, part, path) if work.supports("card") else None
+    if native:
+        return [Draft((native.card,), (part.id,), options=native.options, losses=native.losses)]
+    bubble = card_bubble(work, part, path)
+    loss = work.loss(path, "presentation", "D9", "shown as words and actions")
+    return [bubble._replace(losses=(loss, *bubble.losses))]
+
+
+def card_actions(part: Card, path: str) -> tuple[Placed, ...]:
+    """Give a card's actions, its tap behind them."""
+    tap = (Placed(part.tap, f"{path}/tap", part.id),) if part.tap else ()
+    return (*own_actions(part, path), *tap)
+
+
+def card_words(part: Card) -> Rich:
+    """Write out what a card says."""
+    title = r.marked(part.title, "bold")
+    return r.join([title, Rich(part.subtitle), Rich(part.body), Rich(part.footer)])
+
+
+def card_bubble(work: Work, part: Card, path: str) -> Bubble:
+    """Make a bubble of a card."""
+    words, actions = card_words(part), card_actions(part, path)
+    if part.media is None:
+        return Bubble((part.id,), path, words, None, actions)
+    found = place(work, MediaPart(id=part.id, role=_role(part), media=part.media), f"{path}/media")
+    return Bubble((part.id,), path, r.join([words, found.link]), found.media, actions, found.losses)
+
+
+def _role(part: Card) -> MediaRole:
+    return "video" if part.media and part.media.mime.startswith("video/") else "image"
+
+
+def _native(work: Work, part: Card, path: str) -> _Native | None:
+    """Give a card as it goes out; None if anything of it does not fit."""
+    limits = work.capabilities.card
+    surface = work.capabilities.actions.get("card_button")
+    if limits is None:
+        return _with_actions(work, part, path)
+    long = not fits(part.title, limits.title_max, limits.unit)
+    body = "\n".join(words for words in (part.subtitle, part.body, part.footer) if words)
+    if long or not fits(body, limits.body_max, limits.unit):
+        return None
+    if any(not getattr(part, field, None) for field in limits.requires):
+        return None
+    if surface and surface.body_max is not None and not fits(body, surface.body_max, limits.unit):
+        return None
+    if part.media:
+        role = _role(part)
+        found = (
+            place(work, MediaPart(id=part.id, role=role, media=part.media), path)
+            if role in limits.media
+            else None
+        )
+        if not found or not found.media or found.media.role != role:
+            return None
+    return _with_actions(work, part, path)
+
+
+def _with_actions(work: Work, part: Card, path: str) -> _Native | None:
+    if part.tap and part.tap.kind not in ("url", "webview"):
+        return None
+    if not part.actions:
+        return _Native(part, (), ())
+    fitted = on_surface(work, "card_button", own_actions(part, path))
+    if not fitted or fitted.lines:
+        return None
+    return _Native(part.replace(actions=fitted.native), fitted.options, fitted.losses)
+
+
+def carousel(work: Work, part: Carousel, path: str) -> Shown:
+    """D10: a carousel as it is, or a step a card, or one numbered text."""
+    native = _native_carousel(work, part, path) if work.supports("carousel") else None
+    if native:
+        return native
+    loss = work.loss(path, "presentation", "D10", "the cards follow one another")
+    body: Shown = [Bubble((part.id,), path, Rich(part.body), losses=(loss,))] if part.body else []
+    places = [(one, f"{path}/cards/{index}") for index, one in enumerate(part.cards)]
+    shown = [item for one, at in places for item in card(work, one, at)]
+    if not body:
+        shown[0] = _led(shown[0], part.id, loss)
+    rest = own_actions(part, path)
+    last: Shown = [Bubble((part.id,), path, actions=rest)] if rest else []
+    if _steps(work, [*body, *shown, *last]) <= work.policy.max_steps:
+        return [*body, *shown, *last]
+    return [_one_text(work, part, path, places)]
+
+
+def _led(shown: Draft | Bubble, id: str, loss: Loss) -> Draft | Bubble:
+    return shown._replace(carries=(*shown.carries, id), losses=(loss, *shown.losses))
+
+
+def _steps(work: Work, shown: Shown) -> int:
+    """Count the steps that something would take, without counting its numbers."""
+    before = work.numbered
+    count = sum(len(lay(work, item)) if isinstance(item, Bubble) else 1 for item in shown)
+    work.numbered = before
+    return count
+
+
+def _one_text(work: Work, part: Carousel, path: str, places: list[tuple[Card, str]]) -> Bubble:
+    """Write all cards and their actions as one numbered text."""
+    blocks = [Rich(part.body)]
+    losses = [
+        work.loss(path, "presentation", "D10", "all cards in one text", work.policy.max_steps, len(places))
+    ]
+    options: list[Option] = []
+    for one, at in places:
+        words = card_words(one)
+        if one.media:
+            link = public_link(work, one.media)
+            level: LossLevel = "affordance" if link else "content"
+            losses.append(
+                work.loss(f"{at}/media", level, "D10", "a link stands for it" if link else "left out")
+            )
+            words = r.join([words, r.line(link)])
+        bubble = Bubble((one.id,), at, words)
+        bubble, found = numbered(work, bubble, card_actions(one, at), hint=False)
+        blocks.append(bubble.text)
+        options.extend(found)
+        losses.extend(bubble.losses)
+    whole = Bubble((part.id, *(one.id for one, _ in places)), path, r.join(blocks, "\n\n"))
+    rest = own_actions(part, path)
+    if rest:
+        whole, found = numbered(work, whole, rest, hint=False)
+        options.extend(found)
+        losses.extend(whole.losses)
+    if options:
+        whole = whole._replace(text=r.join([whole.text, r.line(work.closing_hint())], "\n\n"))
+    return whole._replace(losses=tuple(losses), options=tuple(options))
+
+
+def _native_carousel(work: Work, part: Carousel, path: str) -> Shown | None:
+    limits = work.capabilities.carousel
+    if limits and not limits.min <= len(part.cards) <= limits.max:
+        return None
+    found = [_native(work, one, f"{path}/cards/{index}") for index, one in enumerate(part.cards)]
+    cards = [native for native in found if native]
+    if len(cards) < len(found) or part.actions:
+        return None
+    if limits and limits.homogeneous and len({_shape(native.card) for native in cards}) > 1:
+        return None
+    body, before = part.body, []
+    if limits and limits.body_required and not body:
+        body = work.hints.choose
+    if limits and body and not (limits.body and fits(body, limits.body_max, work.text.unit)):
+        if limits.body_required:
+            return None
+        loss = work.loss(f"{path}/body", "presentation", "D10", "it goes before the cards", limits.body_max)
+        body, before = "", [Bubble((part.id,), path, Rich(body), losses=(loss,))]
+    whole = part.replace(cards=tuple(native.card for native in cards), body=body)
+    carries = (part.id, *(native.card.id for native in cards))
+    options = tuple(option for native in cards for option in native.options)
+    losses = tuple(loss for native in cards for loss in native.losses)
+    return [*before, Draft((whole,), carries, options=options, losses=losses)]
+
+
+def _shape(part: Card) -> tuple[object, ...]:
+    return (_kinds(part.actions), _role(part) if part.media else None)
+
+
+def _kinds(actions: Iterable[Action]) -> tuple[str, ...]:
+    return tuple(action.kind for action in actions)

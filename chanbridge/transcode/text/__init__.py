@@ -1,0 +1,1 @@
+"""Text as people see it: characters, lengths, formatting, and where it may be cut. Pure functions."""

@@ -1,0 +1,240 @@
+"""What the rules hand to each other while a plan is made."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from chanbridge.model.base import JSON
+from chanbridge.model.capabilities import Capabilities, TextLimits, Unit
+from chanbridge.model.errors import ErrorCode, Fix
+from chanbridge.model.message import EmailProfile, Message
+from chanbridge.model.parts import Action, MediaPart, Part
+from chanbridge.transcode import gsm
+from chanbridge.transcode.hints import Hints, hints
+from chanbridge.transcode.plan import LOSS_ORDER, Loss, LossLevel, Option, Policy, Situation
+from chanbridge.transcode.text import rich as r
+from chanbridge.transcode.text.dialects import Written, write
+from chanbridge.transcode.text.lengths import excess, fits
+from chanbridge.transcode.text.rich import Rich
+from chanbridge.transcode.text.split import TooLong, split
+
+TOKEN_LENGTH = 16
+TOKEN_MIN = 6
+
+
+class Refused(Exception):
+    """A part cannot go to this channel by any rule of its kind."""
+
+    def __init__(
+        self,
+        path: str,
+        rule: str,
+        reason: str,
+        *,
+        code: ErrorCode = "unsupported_content",
+        fix: Fix | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.path = path
+        self.rule = rule
+        self.code = code
+        self.fix = fix
+
+    def loss(self) -> Loss:
+        return Loss(path=self.path, level="rejected", rule=self.rule, reason=str(self))
+
+
+class Placed(NamedTuple):
+    """An action, where it stands in the message, and what a list says beside it."""
+
+    action: Action
+    path: str
+    part: str
+    note: str = ""  # a row's description
+    heading: str = ""  # its section's title
+
+
+class Bubble(NamedTuple):
+    """What is to be shown together if the channel can: words, a file, actions."""
+
+    carries: tuple[str, ...]
+    path: str
+    text: Rich = Rich("")
+    media: MediaPart | None = None
+    actions: tuple[Placed, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    preview: bool | None = None
+    options: tuple[Option, ...] = ()  # numbered in the text already
+
+
+class Draft(NamedTuple):
+    """A step in the making, with its options and what it lost."""
+
+    parts: tuple[Part, ...]
+    carries: tuple[str, ...]
+    quick_replies: tuple[Action, ...] = ()
+    options: tuple[Option, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    html: str = ""
+    email: EmailProfile | None = None
+
+
+def worst(losses: Iterable[Loss]) -> LossLevel:
+    """Give the worst level of some losses."""
+    return max((loss.level for loss in losses), key=LOSS_ORDER.index, default="none")
+
+
+class Work:
+    """One message for one channel: what the rules read, and how far the numbering has come."""
+
+    def __init__(
+        self, message: Message, capabilities: Capabilities, policy: Policy, situation: Situation
+    ) -> None:
+        self.message = message
+        self.capabilities = capabilities
+        self.policy = policy
+        self.situation = situation
+        self.hints: Hints = hints(message.locale or policy.locale)
+        self.text = capabilities.text or TextLimits()
+        self.keep = frozenset(
+            kind for kind, level in self.text.formatting.items() if level in ("native", "partial", "convert")
+        )
+        self.letters = False
+        self.numbered = 0
+        self._taken: Counter[str] = Counter()
+
+    def know(self, actions: Iterable[Placed]) -> None:
+        """Look at all actions of the message: do labels begin with digits, do payloads repeat?"""
+        for placed in actions:
+            self._taken[placed.action.payload or placed.action.id] += 1
+            if placed.action.kind == "reply" and placed.action.label.lstrip()[:1].isdecimal():
+                self.letters = True
+
+    def supports(self, kind: str) -> bool:
+        """Say whether the channel takes a part kind as it is."""
+        return self.capabilities.level(kind) in ("native", "partial")
+
+    def loss(
+        self, path: str, level: LossLevel, rule: str, reason: str, limit: JSON = None, actual: JSON = None
+    ) -> Loss:
+        return Loss(path=path, level=level, rule=rule, reason=reason, limit=limit, actual=actual)
+
+    # words
+
+    def write(self, rich: Rich) -> Written:
+        """Write words in the channel's dialect."""
+        written = write(rich, self.text.dialect, self.keep)
+        if self.text.unit == "gsm" and self.policy.sms_encoding != "keep":
+            smart = gsm.smart(written.text, accents=self.policy.sms_encoding == "accents")
+            if smart != written.text:
+                return Written(smart, (*written.dropped, "characters outside the GSM alphabet"))
+        return written
+
+    def fits(self, rich: Rich, limit: int | None = None, unit: Unit | None = None) -> bool:
+        """Say whether words fit a text of the channel, and a closer limit if there is one."""
+        text = self.write(rich).text
+        return not excess(text, self.text) and fits(text, limit, unit or self.text.unit)
+
+    def split(self, rich: Rich, path: str, limit: int | None = None, unit: Unit | None = None) -> list[Rich]:
+        """Cut words into pieces that fit (D1)."""
+        if self.fits(rich, limit, unit):
+            return [rich]
+        if self.text.split == "forbid":
+            raise Refused(
+                path, "D1", "the text is too long, and may not be cut", code="too_large", fix="shrink"
+            )
+        try:
+            return split(rich, lambda piece: self.fits(piece, limit, unit))
+        except TooLong:
+            reason = "a single character is longer than the limit"
+            raise Refused(path, "D1", reason, code="too_large", fix="shrink") from None
+
+    def formatting_loss(self, path: str, dropped: tuple[str, ...]) -> tuple[Loss, ...]:
+        """Say which formatting went (D2)."""
+        return tuple(
+            self.loss(path, "presentation", "D2", f"{kind} is not kept", self.text.dialect)
+            for kind in dropped
+        )
+
+    # the way back
+
+    def wire(self, action: Action, limit: int | None, unit: Unit) -> str | None:
+        """Give what goes into the provider's payload; None if not even a token fits (D7).
+
+        It is the author's payload, else the action's id, so that a tap that comes when its map is
+        gone still names the action. What is too long, or the same for two actions, is a token.
+        """
+        wanted = action.payload or action.id
+        if wanted and self._taken[wanted] <= 1 and fits(wanted, limit, unit):
+            return wanted
+        room = TOKEN_LENGTH if limit is None else min(limit, TOKEN_LENGTH)
+        if room < TOKEN_MIN:
+            return None
+        seed = "\0".join((self.message.id, action.id, action.payload)).encode("utf-8", "surrogatepass")
+        return base64.b32encode(hashlib.sha256(seed).digest()).decode().lower()[:room]
+
+    def option(self, placed: Placed, *, marker: str = "", wire: str = "", shown: str = "") -> Option:
+        """Note one option of the reply map."""
+        action = placed.action
+        also = [action.short_label, shown]
+        aliases = (*action.aliases, *(label for label in also if label and label != action.label))
+        return Option(
+            action_id=action.id,
+            label=action.label,
+            marker=marker,
+            token=wire if wire != action.payload else "",
+            payload=action.payload,
+            aliases=tuple(dict.fromkeys(aliases)),
+            part=placed.part,
+        )
+
+    def marker(self) -> str:
+        """Give the next marker: 1, 2, 3, or A, B, C."""
+        self.numbered += 1
+        return _letters(self.numbered) if self.letters else str(self.numbered)
+
+    def closing_hint(self) -> str:
+        return self.hints.letter if self.letters else self.hints.number
+
+
+def _letters(number: int) -> str:
+    out = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        out = chr(ord("A") + rest) + out
+    return out
+
+
+def marker_line(marker: str, placed: Placed) -> Rich:
+    """Write one option as a line that must not be cut (D6)."""
+    note = f" - {placed.note}" if placed.note else ""
+    return r.line(_one_line(f"{marker}) {placed.action.label}{note}"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def link_line(action: Action) -> Rich | None:
+    """Write an action that is no reply as ``Label: uri``; None if nothing can be written."""
+    target = action.uri or _written_out(action)
+    return (
+        r.line(_one_line(f"{action.label}: {target}" if target else action.label)) if _shows(action) else None
+    )
+
+
+def _shows(action: Action) -> bool:
+    return bool(action.uri or _written_out(action)) or action.kind == "location_request"
+
+
+def _written_out(action: Action) -> str:
+    if action.kind == "copy":
+        return action.payload
+    if action.kind == "calendar":
+        fields = ("title", "start", "end", "location")
+        return ", ".join(str(action.event[field]) for field in fields if action.event.get(field))
+    return ""
