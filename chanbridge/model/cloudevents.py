@@ -105,7 +105,7 @@ def decode(document: object) -> Event:
     if cls is OtherEvent:
         fields["name"] = name
     elif not cls.TYPE:
-        fields["change"] = name.rpartition(".")[2]
+        fields["change"] = _change(cls)(name.rpartition(".")[2])
     return cls(**fields, **_attributes(envelope))
 
 
@@ -126,6 +126,12 @@ class Attributes(msgspec.Struct):
     sequence: str = ""
     providerid: str = ""
     extra: dict[str, JSON] = {}
+
+
+def _change(cls: type[Event]) -> wire.Read:
+    read = wire.plan_of(cls).fields["change"].read
+    assert read is not None
+    return read
 
 
 def _name(type: str) -> str:

@@ -18,6 +18,7 @@ from chanbridge.model.media import Media
 from chanbridge.model.parts import PARTS, OtherPart, Part, UnsupportedPart
 from chanbridge.secret import Secret
 
+builtin_type = type
 Schema: TypeAlias = dict[str, Any]
 
 _MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z$"
@@ -76,6 +77,8 @@ class Describer:
             return {"type": "object", "additionalProperties": self.of(args[1])}
         if type is types.NoneType:
             return {"type": "null"}
+        if not (isinstance(type, builtin_type) and issubclass(type, msgspec.Struct)):
+            raise TypeError(f"no schema for {type}")
         return self._part(type) if issubclass(type, Part) else self._reference(type)
 
     def struct(self, cls: type[Any], *, leave_out: frozenset[str] = frozenset()) -> Schema:
