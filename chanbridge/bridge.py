@@ -28,6 +28,7 @@ from chanbridge.registry import Registry
 from chanbridge.runtime import Runtime, Work
 from chanbridge.sending import Receipt, Sending, begin
 from chanbridge.store.base import Outgoing
+from chanbridge.transport.drive import Transport
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -50,12 +51,14 @@ class Bridge:
         public_url: str = "",
         folder: str | Path = ".",
         hooks: Hooks | None = None,
+        transport: Transport | None = None,
         clock: Callable[[], dt.datetime] = utc_now,
     ) -> None:
         self.settings = settings or settings_in(Path(folder), store=store, public_url=public_url)
         self.accounts = Accounts.of(accounts, public_url=self.settings.public_url, clock=clock)
         self.handlers = Handlers()
         self.hooks = hooks or Hooks()
+        self.transport = transport
         self._clock = clock
         self._runtime: Runtime | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

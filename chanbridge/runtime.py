@@ -30,10 +30,11 @@ from chanbridge.outbound import Sender
 from chanbridge.polling import Poller
 from chanbridge.store.base import Entry, Progress
 from chanbridge.store.engine import StoreError
+from chanbridge.store.replies import Matching
 from chanbridge.store.sqlite import SqliteStore
 from chanbridge.transcode.plan import Step
 from chanbridge.transport.client import HttpTransport
-from chanbridge.transport.drive import Driver
+from chanbridge.transport.drive import Driver, Transport
 from chanbridge.transport.grants import GrantKeeper
 from chanbridge.vault import FileVault, load_key
 
@@ -81,12 +82,22 @@ def owner_name() -> str:
 
 def windows_of(accounts: Accounts) -> dict[str, int | None]:
     """Say for each account how long a message opens the service window, in seconds."""
-    return {name: _window(accounts[name].capabilities) for name in accounts}
+    return {name: _window(_records(accounts[name])) for name in accounts}
 
 
-def _window(capabilities: object) -> int | None:
-    records = [capabilities] if isinstance(capabilities, Capabilities) else list(capabilities.values())  # type: ignore[attr-defined]
-    return next((r.window.seconds for r in records if r.window.kind == "rolling"), None)
+def _window(records: list[Capabilities]) -> int | None:
+    return next((record.window.seconds for record in records if record.window.kind == "rolling"), None)
+
+
+def matching_of(accounts: Accounts) -> dict[str, Matching]:
+    """Say for each account how far the words of an answer are matched."""
+    first = {name: _records(accounts[name])[0].reply_matching for name in accounts}
+    return {name: Matching(said.default, said.reserved_keywords) for name, said in first.items()}
+
+
+def _records(channel: Channel[Any]) -> list[Capabilities]:
+    records = channel.capabilities
+    return [records] if isinstance(records, Capabilities) else list(records.values())
 
 
 class Consumer(NamedTuple):
@@ -124,13 +135,14 @@ class Runtime:
         owner = owner_name()
         self.store = SqliteStore(sqlite_path(settings.store))
         self.blobs = FileMediaStore(settings.media)
-        self.transport = HttpTransport(self.blobs, max_download=settings.limits.media)
+        self._http = HttpTransport(self.blobs, max_download=settings.limits.media)
+        transport: Transport = bridge.transport or self._http
         grants = GrantKeeper(FileVault(settings.vault), now=clock)
-        self.driver = Driver(self.transport, grants=grants, observe=self._observe)
+        self.driver = Driver(transport, grants=grants, observe=self._observe)
         self.links = MediaLinks(settings.public_url, load_key(settings.vault.with_suffix(".key")))
         self.media = MediaService(self.blobs, self.driver, self.links)
         self.receiver = Receiver(
-            bridge.accounts, self.store.journal, driver=self.driver, media=self.blobs, clock=clock,
+            bridge.accounts, self.store.journal, driver=self.driver, media=self.media, clock=clock,
             max_body=settings.limits.body,
         )  # fmt: skip
         self.receiver.observers.append(lambda _, stored: self.tell(stored.entries))
@@ -156,6 +168,7 @@ class Runtime:
         journal = self.store.journal
         journal.consumers = [dispatcher.consumer for dispatcher in self.dispatchers]
         journal.windows = windows_of(self._bridge.accounts)
+        journal.matching = matching_of(self._bridge.accounts)
         await self.store.start()
         now = self._clock()
         if work == "nothing":
@@ -179,7 +192,7 @@ class Runtime:
         await self.sender.stop(grace_s)
         await self.fetcher.stop()
         await self.receiver.tally.flush()
-        await self.transport.aclose()
+        await self._http.aclose()
         await self.store.close()
 
     def tell(self, entries: list[Entry]) -> None:

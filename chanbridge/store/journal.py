@@ -22,7 +22,10 @@ from chanbridge.store.base import Arrival, Entry, KeptRequest, Stored, file_key
 from chanbridge.store.dedupe import KEEP_S, MINUTE, dedupe_key, is_timeless
 from chanbridge.store.engine import Engine
 from chanbridge.store.places import place
+from chanbridge.store.replies import Matching
 from chanbridge.store.targets import about, unpack
+
+ANY = Matching()
 
 
 class Journal:
@@ -32,6 +35,7 @@ class Journal:
         self._engine = engine
         self.consumers: list[str] = []
         self.windows: dict[str, int | None] = {}  # account -> seconds that a message opens
+        self.matching: dict[str, Matching] = {}  # account -> how far its words are matched
 
     async def append(self, arrival: Arrival) -> Stored:
         """Keep a request, its new events, its wakes and its cursor, all or nothing."""
@@ -84,7 +88,14 @@ class Journal:
         told = about(connection, _identify(placed, message) if message else placed, now)
         if told is None:
             return []
-        return [self.insert(connection, replies.resolve(connection, told, now), at, request)]
+        return [
+            self.insert(
+                connection, replies.resolve(connection, told, now, self._matching(event)), at, request
+            )
+        ]
+
+    def _matching(self, event: Event) -> Matching:
+        return self.matching.get(event.account, ANY)
 
     def insert(
         self, connection: sqlite3.Connection, event: Event, at: dt.datetime, request: int | None

@@ -198,7 +198,7 @@ class Outbox:
             "UPDATE outbox SET state = 'canceled' WHERE message = ? AND state = 'queued' RETURNING step",
             (item.message,),
         ).fetchall()
-        fact: Fact = settled.state if settled.state in {"expired", "canceled"} else "failed"  # type: ignore[assignment]
+        fact: Fact = settled.state if settled.state in {"expired", "canceled"} else "failed"
         entries = self._tell(connection, lane, known, fact, settled.failure, now)
         for row in rest:
             entries += self._tell(

@@ -49,15 +49,16 @@ def about(connection: sqlite3.Connection, event: Event, now: float) -> Event | N
         case MessageEchoed(provider_id=external) if external and (
             known := sent(connection, event.account, external)
         ):
-            target = Ref(id=known.message, external=external)
-            return _status(connection, _sent_fact(event, target), now)
+            ours = Ref(id=known.message, external=external)
+            return _status(connection, _sent_fact(event, ours), now)
         case ReceiptUpdated():
             _watermark(connection, event)
         case MessageReceived():
             return _received(connection, event)
-        case _ if isinstance(target := getattr(event, "target", None), Ref):
-            return event.replace(target=refer(connection, event.account, target))
-    return event
+    target: object = getattr(event, "target", None)
+    if not isinstance(target, Ref):
+        return event
+    return event.replace(target=refer(connection, event.account, target))
 
 
 def _sent_fact(event: MessageEchoed, target: Ref) -> MessageStatus:
