@@ -8,7 +8,7 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chanbridge.blobs import FileMediaStore
@@ -37,6 +37,7 @@ async def keep(store: FileMediaStore, content: bytes) -> Media:
 
 
 @given(name=st.text(), filename=st.text(), content_type=st.text())
+@example(name='a"; filename="b', filename='c"\r\nX-Evil: 1', content_type="text/plain\r\nX-Evil: 1")
 def test_no_name_ends_its_header(name: str, filename: str, content_type: str):
     field = Field(name=name, value=b"x", filename=filename, content_type=content_type)
 

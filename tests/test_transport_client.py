@@ -155,8 +155,8 @@ class TestARequest:
     async def test_no_cookie_is_kept(self, library: Library):
         async with serving(answer(b"", "200 OK", "set-cookie: session=1; Path=/")) as server:
             async with HttpTransport(library=library) as transport:
-                await transport(HttpRequest.get(server.url))
-                await transport(HttpRequest.get(server.url))
+                for _ in range(2):  # by a name: no client keeps cookies of a bare address
+                    await transport(HttpRequest.get(server.url.replace("127.0.0.1", "localhost")))
 
         assert b"cookie" not in server.requests[1][0].lower()
 

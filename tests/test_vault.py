@@ -9,6 +9,7 @@ import datetime as dt
 import stat
 import subprocess
 import sys
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
@@ -33,6 +34,14 @@ def channel(name: str = "main") -> Channel[Config]:
 
 def ends(token: str, after: dt.timedelta) -> Grant:
     return Grant(token=token, expires_at=NOW + after, refresh=f"refresh-{token}")
+
+
+class Counting(FileVault):
+    leases = 0
+
+    def lease(self, account: str) -> AbstractAsyncContextManager[None]:
+        self.leases += 1
+        return super().lease(account)
 
 
 @pytest.fixture
@@ -192,15 +201,16 @@ class TestTheKeeper:
         assert {grant.token for grant in given} == {"kept"}
         assert provider.traded == []
 
-    async def test_an_expired_one_is_traded_once_for_all_who_wait(self, vault: FileVault):
+    async def test_an_expired_one_is_traded_once_for_all_who_wait(self, vault: FileVault, path: Path):
         old = ends("old", -HOUR)
         await vault.put("main", old, 0)
-        provider = Provider(delay=0.01)
-        keeper = GrantKeeper(vault, now=lambda: NOW)
+        provider, counting = Provider(delay=0.01), Counting(path)
+        keeper = GrantKeeper(counting, now=lambda: NOW)
 
         given = await asyncio.gather(*[keeper.grant(channel(), provider) for _ in range(20)])
 
         assert provider.traded == [old]
+        assert counting.leases == 1
         assert {grant.token for grant in given} == {"token-1"}
 
     async def test_two_processes_trade_a_rotating_grant_once(self, path: Path):

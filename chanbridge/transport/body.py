@@ -111,8 +111,9 @@ def _own_name(field: Field) -> str:
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNSAFE = re.compile(r'["\x00-\x1f\x7f]')
 _ESCAPES = {'"': "%22", "\r": "%0D", "\n": "%0A"}  # as HTML forms do
 
 
 def _quoted(name: str) -> str:
-    return _CONTROL.sub(lambda found: _ESCAPES.get(found[0], "_"), name).replace('"', _ESCAPES['"'])
+    return _UNSAFE.sub(lambda found: _ESCAPES.get(found[0], "_"), name)

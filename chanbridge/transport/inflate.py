@@ -43,8 +43,7 @@ class _Gunzip:
         self._begun = False
 
     def feed(self, packed: bytes) -> Iterator[bytes]:
-        piece = b""
-        while packed or len(piece) == _BLOCK:  # a full block: there may be more behind it
+        while packed:
             if self._member.eof:
                 self._member = zlib.decompressobj(_GZIP)
             self._begun = True
