@@ -94,6 +94,11 @@ class Receiver:
         arrival.cursor = cursor
         return await self._keep(arrival)
 
+    async def note(self, name: str, *events: Event, cursor: str | None = None) -> Stored:
+        """Keep what comes without a request: our own word on an account, or only where its cursor stands."""
+        named = [event.replace(account=name) for event in events]
+        return await self._keep(Arrival(account=name, at=self._clock(), events=named, cursor=cursor))
+
     async def replay(self, kept: KeptRequest) -> Stored:
         """Parse a kept request again: what is new is journaled, what was known stays as it is.
 
