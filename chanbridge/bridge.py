@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
+from weakref import WeakValueDictionary
 
 from chanbridge import planner
 from chanbridge.accounts import Accounts, Configured, utc_now
@@ -59,6 +60,7 @@ class Bridge:
         self.handlers = Handlers()
         self.hooks = hooks or Hooks()
         self.transport = transport
+        self._order: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._clock = clock
         self._runtime: Runtime | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -131,7 +133,11 @@ class Bridge:
     async def post(
         self, message: Message, to: Conversation, *, key: str = "", first_wins: bool = False
     ) -> Receipt:
-        """Plan a message and keep it in the outbox."""
+        """Plan a message and keep it in the outbox, after what was posted to the same conversation before."""
+        async with self._order.setdefault(to.key, asyncio.Lock()):
+            return await self._post(message, to, key, first_wins)
+
+    async def _post(self, message: Message, to: Conversation, key: str, first_wins: bool) -> Receipt:
         runtime, channel, now = self.runtime, self._channel(to.account), self._clock()
         outbox = runtime.store.outbox
         if first_wins and (known := await outbox.find(to.account, key)):
@@ -184,7 +190,8 @@ class Bridge:
 
     async def fetch(self, account: str, media: Media) -> Media:
         """Get a received file into the media store; raise `SendError` if it cannot be had."""
-        return await self.runtime.fetcher.want(account, media)
+        fetched: Media = await self.runtime.fetcher.want(account, media)
+        return fetched
 
     def policy(self, account: str) -> DeliveryPolicy:
         """What an account allows when a message does not fit."""

@@ -204,6 +204,16 @@ class Runtime:
         for dispatcher in self.dispatchers:
             dispatcher.wake()
 
+    async def readiness(self) -> dict[str, Any]:
+        """Tell how it works; raise `StoreError` if nothing can be kept."""
+        await self.store.engine.write(lambda connection: connection.execute("PRAGMA user_version = 1"))
+        return {
+            "pending": await self.store.dispatch.pending(),
+            "queued": await self.store.outbox.queued(),
+            "parked": await self.store.parked.count(),
+            "held": sorted(await self.store.outbox.holds()),
+        }
+
     async def progress(self, message: str) -> Progress | None:
         """Read how a message stands."""
         return await self.store.outbox.progress(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
@@ -43,7 +44,7 @@ class Talk:
             raise LookupError(f"a {event.type} belongs to no conversation")
         self._desk = desk
         self._event = event
-        self._handler = handler
+        self._mark = hashlib.blake2b(handler.encode(), digest_size=8).hexdigest()  # names have any length
         self._count = 0
         self.begun: list[Sending[Any]] = []
         self.conversation: Conversation = event.conversation
@@ -114,7 +115,7 @@ class Talk:
 
     def _next_key(self) -> str:
         self._count += 1
-        return f"{self._event.id}/{self._handler}/{self._count}"[:128]
+        return f"{self._event.id}/{self._mark}/{self._count}"
 
     def _ref(self) -> Ref | None:
         event = self._event

@@ -1,0 +1,71 @@
+"""The bridge, from a webhook to a handler and back, on an invented channel."""
+
+import asyncio
+
+import pytest
+
+import chanbridge as cb
+from tests.channels import ADA, call
+from tests.runtime import Providers, deliver, eventually, make_bridge
+
+
+@pytest.fixture
+def providers():
+    return Providers()
+
+
+async def test_a_webhook_reaches_the_handler_and_its_reply_goes_out(tmp_path, providers):
+    bridge = make_bridge(tmp_path, providers)
+
+    @bridge.on(cb.MessageReceived)
+    async def answer(event, conversation):
+        await conversation.reply(f"You said {event.message.plain}")
+
+    async with bridge:
+        response = await deliver(bridge, call(body="Hello"))
+        await eventually(lambda: providers.pigeon.sent)
+
+    assert response.status == 200
+    assert [(m["to"], m["body"]) for m in providers.pigeon.sent] == [(ADA, "You said Hello")]
+
+
+async def test_a_def_handler_that_does_not_wait_for_its_reply_still_sends_it(tmp_path, providers):
+    bridge = make_bridge(tmp_path, providers)
+
+    @bridge.on(cb.MessageReceived)
+    def answer(event, conversation):
+        conversation.reply("One")
+        conversation.reply("Two")
+
+    async with bridge:
+        await deliver(bridge, call())
+        await eventually(lambda: len(providers.pigeon.sent) == 2)
+
+    assert [m["body"] for m in providers.pigeon.sent] == ["One", "Two"]
+
+
+async def test_a_send_is_on_disk_then_goes_out_and_its_receipts_follow(tmp_path, providers):
+    bridge = make_bridge(tmp_path, providers)
+
+    async with bridge:
+        receipt = await bridge.send(f"pigeon:{ADA}", "Hello", account="main")
+        assert await receipt.until("submitted", timeout=5) == "submitted"
+        [external] = (await receipt.progress()).externals
+        await deliver(bridge, call(external, kind="status", status="DLVRD"))
+        state = await receipt.until("delivered", timeout=5)
+
+    assert state == "delivered"
+
+
+async def test_fifty_identical_webhooks_at_once_give_one_event(tmp_path, providers):
+    bridge = make_bridge(tmp_path, providers)
+    seen = []
+    bridge.on(cb.MessageReceived)(lambda event: seen.append(event.message.plain))
+
+    async with bridge:
+        answers = await asyncio.gather(*(deliver(bridge, call()) for _ in range(50)))
+        await deliver(bridge, call("msg-TEST-2", "after"))
+        await eventually(lambda: "after" in seen)
+
+    assert {answer.status for answer in answers} == {200}
+    assert seen == ["Hello", "after"]
