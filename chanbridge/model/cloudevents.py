@@ -58,19 +58,16 @@ _OURS = frozenset(_Envelope.__struct_fields__)
 
 def encode(event: Event) -> bytes:
     """Write an event as a CloudEvent."""
-    if event.attributes or isinstance(event, OtherEvent):
-        return wire.encode(to_dict(event))
-    try:
-        encoded = msgspec.json.encode(_envelope(event, msgspec.structs.replace(event, **_ABSENT)))
-    except UnicodeEncodeError:
-        return wire.encode(to_dict(event))
-    return encoded if wire.is_plain(encoded) else wire.encode(to_dict(event))
+    if not event.attributes and not isinstance(event, OtherEvent):
+        encoded = wire.dump(_envelope(event, msgspec.structs.replace(event, **_ABSENT)))
+        if wire.is_plain(encoded):
+            return encoded
+    return wire.dump(_hoisted(event))
 
 
-def to_dict(event: Event) -> dict[str, Any]:
-    """Give a CloudEvent as a dict; its times and bytes are still Python's."""
-    data = wire.plain_fields(event, _payload(type(event)))
-    envelope: dict[str, Any] = wire.plain(_envelope(event, data))
+def _hoisted(event: Event) -> dict[str, Any]:
+    data = wire.fields_of(event, _payload(type(event)))
+    envelope = wire.fields_of(_envelope(event, data), wire.plan_of(_Envelope))
     return envelope | {name: value for name, value in event.attributes.items() if name not in _OURS}
 
 
@@ -98,14 +95,15 @@ def decode(document: object) -> Event:
     envelope = wire.read_fields(wire.plan_of(Attributes), document)
     name = _name(envelope.pop("type"))
     cls = EVENTS.get(name, OtherEvent)
+    data = envelope.pop("data")
+    if not cls.TYPE and cls is not OtherEvent and type(data) is dict:
+        data = data | {"change": name.rpartition(".")[2]}  # its type says what changed
     try:
-        fields = wire.read_fields(_payload(cls), envelope.pop("data"))
+        fields = wire.read_fields(_payload(cls), data)
     except ValidationError as error:
         raise wire.under("data", error) from None
     if cls is OtherEvent:
         fields["name"] = name
-    elif not cls.TYPE:
-        fields["change"] = _change(cls)(name.rpartition(".")[2])
     return cls(**fields, **_attributes(envelope))
 
 
@@ -126,12 +124,6 @@ class Attributes(msgspec.Struct):
     sequence: str = ""
     providerid: str = ""
     extra: dict[str, JSON] = {}
-
-
-def _change(cls: type[Event]) -> wire.Read:
-    read = wire.plan_of(cls).fields["change"].read
-    assert read is not None
-    return read
 
 
 def _name(type: str) -> str:
@@ -164,6 +156,5 @@ def _payload(cls: type[Event]) -> wire.Plan:
     """The plan of what stands in ``data``."""
     plan = wire.plan_of(cls)
     elsewhere = ELSEWHERE | {"name"} if cls is OtherEvent else ELSEWHERE
-    in_type = {"name"} if cls is OtherEvent else {"change"} if not cls.TYPE else set()
     fields = {name: field for name, field in plan.fields.items() if name not in elsewhere}
-    return plan._replace(fields=fields, required=plan.required - in_type)
+    return plan._replace(fields=fields, required=plan.required & fields.keys())

@@ -58,7 +58,7 @@ def message_state(steps: Iterable[State]) -> MessageState:
 
 def reached(state: MessageState, fact: Fact) -> bool:
     """Say whether a state is at least as good as a fact (``delivered`` implies ``sent``)."""
-    if state == "partial" or state in _ENDED:
+    if state == "partial" or state in _ENDED or fact in _ENDED:
         return state == fact
     return _ORDER[state] >= _ORDER[fact]
 

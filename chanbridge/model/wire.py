@@ -3,8 +3,8 @@
 Fields that a model does not know are its ``extra``; on the wire they stand beside the known ones.
 Every part says its ``kind`` there. Enumerations are open: any string is taken.
 
-The way out is msgspec's encoder, in C. Only a document that it would write wrongly (one with an
-``extra`` to hoist, or a time that is not UTC) is walked in Python. The way in is a walk by a
+The way out is msgspec's encoder, in C. Only where it would write wrongly (an ``extra`` is to be
+hoisted, or a time is not UTC) a value is walked in Python. The way in is a walk by a
 precomputed plan of each class, since msgspec refuses unknown members and drops unknown fields.
 """
 
@@ -26,6 +26,7 @@ from chanbridge.model.parts import PARTS, OtherPart, Part
 S = TypeVar("S", bound=msgspec.Struct)
 Read = Callable[[Any], Any]
 
+_LEAVES = frozenset({str, int, float, bool, bytes, type(None), msgspec.Raw})
 # A key named "extra" (within a string its quotes would be escaped), or a time without a Z.
 _EXTRA = b'"extra":'
 _OTHER_ZONE = re.compile(rb'T\d\d:\d\d:\d\d(?:\.\d{1,6})?[-+"]')
@@ -33,13 +34,16 @@ _OTHER_ZONE = re.compile(rb'T\d\d:\d\d:\d\d(?:\.\d{1,6})?[-+"]')
 
 def encode(value: object) -> bytes:
     """Write a model, or anything that holds models, as JSON."""
+    encoded = dump(value)
+    return encoded if is_plain(encoded) else dump(hoisted(value))
+
+
+def dump(value: object) -> bytes:
+    """Write what msgspec writes right."""
     try:
-        encoded = msgspec.json.encode(value)
-        if not is_plain(encoded):
-            encoded = msgspec.json.encode(plain(value))
+        return msgspec.json.encode(value)
     except UnicodeEncodeError as error:
         raise ValidationError("", "must be valid Unicode: it holds half of a surrogate pair") from error
-    return encoded
 
 
 def is_plain(encoded: bytes) -> bool:
@@ -47,34 +51,35 @@ def is_plain(encoded: bytes) -> bool:
     return _EXTRA not in encoded and not _OTHER_ZONE.search(encoded)
 
 
-def plain(value: object) -> Any:
-    """Give a value with its models as dicts, extras hoisted, times in UTC."""
+def hoisted(value: object) -> Any:
+    """Give a value that msgspec writes right; what it does anyway is written already."""
+    if type(value) in _LEAVES:
+        return value
+    encoded = dump(value)
+    if is_plain(encoded):
+        return msgspec.Raw(encoded)
     match value:
         case msgspec.Struct():
-            return _plain_struct(value)
+            return fields_of(value, plan_of(type(value)))
         case dict():
-            return {key: plain(item) for key, item in value.items()}
+            return {key: hoisted(item) for key, item in value.items()}
         case list() | tuple():
-            return [plain(item) for item in value]
+            return [hoisted(item) for item in value]
         case dt.datetime():
             return utc(value)
         case _:
             return value
 
 
-def _plain_struct(value: msgspec.Struct) -> dict[str, Any]:
-    return plain_fields(value, plan_of(type(value)))
-
-
-def plain_fields(value: msgspec.Struct, plan: Plan) -> dict[str, Any]:
-    """Give the fields of a struct that its plan names, and its extras."""
+def fields_of(value: msgspec.Struct, plan: Plan) -> dict[str, Any]:
+    """Give the fields of a struct that its plan names, and beside them its extras."""
     known = {} if plan.kind is None else {"kind": plan.kind}
     for name, field in plan.fields.items():
         item = getattr(value, field.attribute)
         if not _same(item, field.default):
-            known[name] = plain(item)
-    extra = getattr(value, "extra", {}) if plan.open else {}
-    return known | {name: plain(item) for name, item in extra.items() if not plan.knows(name)}
+            known[name] = hoisted(item)
+    extra: dict[str, JSON] = getattr(value, "extra", {}) if plan.open else {}
+    return known | {name: hoisted(item) for name, item in extra.items() if not plan.knows(name)}
 
 
 def _same(item: object, default: object) -> bool:
