@@ -321,6 +321,13 @@ def typed_setting(value: Any, kind: msgspec.inspect.Type | None) -> Any:
         return value
 
 
+def _stand_in(name: str, type: Any) -> Any:
+    value: Any = placeholder(type)
+    if value is None:
+        return Secret("")
+    return f"<{name}>" if value == "<value>" else value
+
+
 def _completed(cls: type[Struct], resolved: dict[str, Any]) -> tuple[Struct, tuple[str, ...]]:
     """Build a Config from what was given, with stand-ins for what is required besides; name these."""
     values: dict[str, Any] = {}
@@ -332,7 +339,7 @@ def _completed(cls: type[Struct], resolved: dict[str, Any]) -> tuple[Struct, tup
             )
         elif field.required:
             missing.append(field.encode_name)
-            values[field.name] = placeholder(field.type) or Secret("")
+            values[field.name] = _stand_in(field.encode_name, field.type)
     try:
         return cls(**values), tuple(missing)
     except (ValueError, TypeError) as error:

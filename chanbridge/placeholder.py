@@ -18,6 +18,8 @@ def placeholder(type: type[T] | Any = Any) -> T:
 
 def _make(kind: inspect.Type, name: str) -> Any:
     match kind:
+        case inspect.Metadata(type=described):
+            return _make(described, name)
         case inspect.StructType(cls=cls, fields=fields):
             required = {f.name: _make(f.type, f.encode_name) for f in fields if f.required}
             return cls(**required)

@@ -162,10 +162,13 @@ def _write(path: Path, account: str, table: dict[str, Any], public_url: str | No
     if public_url:
         assignment = f"public_url = {_toml(public_url)}\n"
         lines = [*lines, assignment] if new else [assignment, *lines]
+    path.write_text("".join([*lines, *account_lines(account, table)]), encoding="utf-8")
+
+
+def account_lines(account: str, table: dict[str, Any]) -> list[str]:
+    """Write the table of an account as TOML."""
     key = account if re.fullmatch(r"[A-Za-z0-9_-]+", account) else json.dumps(account)
-    lines.append(f"\n[accounts.{key}]\n")
-    lines += [f"{name} = {_toml(value)}\n" for name, value in table.items()]
-    path.write_text("".join(lines), encoding="utf-8")
+    return [f"\n[accounts.{key}]\n", *(f"{name} = {_toml(value)}\n" for name, value in table.items())]
 
 
 def _toml(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,11 +16,13 @@ from chanbridge.cli.common import account_for
 from chanbridge.cli.output import note, plain, print_json, wants_json
 from chanbridge.config import AccountSettings, Settings, account_from, config_path, load_settings
 from chanbridge.model.address import Conversation, split_address
-from chanbridge.model.errors import ChanbridgeError, SendError
+from chanbridge.model.errors import ChanbridgeError, ConfigError, SendError, ValidationError
 from chanbridge.model.ids import new_id
 from chanbridge.model.message import Message
 from chanbridge.model.parts import MediaPart
 from chanbridge.transcode.plan import Plan, Situation
+
+_SAMPLE = "+12025550100"
 
 if TYPE_CHECKING:
     from chanbridge.channel import Channel
@@ -48,27 +51,43 @@ class Previewer:
 
     def preview(self, to: str, message: Message, account: str | None = None) -> Preview:
         """Plan a message; raise `ChanbridgeError` if it cannot go out there."""
+        name, _ = split_address(to)
+        chosen = self._account(name, account)
+        if chosen:
+            return self._plan(chosen, to, message)
+        stand_in = account_from(name, {}, registry=self._registry)
+        try:
+            return self._plan(stand_in, to, message)
+        except (ConfigError, ValidationError) as error:
+            # The channel insists on a setting that its type does not require: an own number, mostly.
+            asked = [
+                word for word in re.findall(r"\w+", str(error)) if word in stand_in.config.__struct_fields__
+            ]
+            if not asked:
+                raise
+            return self._plan(account_from(name, {asked[0]: _SAMPLE}, registry=self._registry), to, message)
+
+    def _plan(self, chosen: AccountSettings, to: str, message: Message) -> Preview:
         from chanbridge import planner
         from chanbridge.accounts import webhook_url
         from chanbridge.channel import Account
 
-        name, _ = split_address(to)
-        chosen = self._account(name, account)
         public_url = self._settings.public_url if self._settings else ""
         url = webhook_url(public_url, chosen.name, chosen.path_token)
-        channel = self._registry.build(name, Account(chosen.name, chosen.config, webhook_url=url))
+        channel = self._registry.build(chosen.channel, Account(chosen.name, chosen.config, webhook_url=url))
         where = planner.recipient(channel, chosen.name, to)
         prepared = planner.prepare(with_files(message), channel)
         known = Situation(can_serve_links=bool(public_url), now=dt.datetime.now(dt.UTC))
         return Preview(chosen, channel, where, planner.plan(prepared, channel, where, chosen.policy, known))
 
-    def _account(self, channel: str, account: str | None) -> AccountSettings:
+    def _account(self, channel: str, name: str | None) -> AccountSettings | None:
+        """The account to send from; None if there is none on that channel, and none was named."""
         settings = self._settings
-        if settings and (account or any(one.channel == channel for one in settings.accounts.values())):
-            return account_for(settings, channel, account)
-        if account:
-            raise click.UsageError(f"--account: there is no configuration that has '{account}'")
-        return account_from(channel, {}, registry=self._registry)
+        if settings and (name or any(one.channel == channel for one in settings.accounts.values())):
+            return account_for(settings, channel, name)
+        if name:
+            raise click.UsageError(f"--account: there is no configuration that has '{name}'")
+        return None
 
 
 def print_plans(

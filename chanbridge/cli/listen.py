@@ -1,0 +1,178 @@
+"""``chanbridge listen``: events as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from chanbridge.cli.common import account_option, config_options, named_account, new_registry, settings_of
+from chanbridge.cli.output import json_option, note, print_json, wants_json
+from chanbridge.cli.serve import listen_options
+
+if TYPE_CHECKING:
+    from chanbridge.bridge import Bridge
+    from chanbridge.model.events import Event
+    from chanbridge.store.base import Arrival
+    from chanbridge.talk import Talk
+
+_IDLE_S = 0.05
+
+
+@click.command()
+@listen_options
+@account_option("Print the events of this account only.")
+@click.option(
+    "--record",
+    metavar="FILE",
+    type=click.File("ab"),
+    help="Append every request that comes in, one JSON a line.",
+)
+@click.option(
+    "--replay",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="Take in recorded requests, print their events, and stop.",
+)
+@click.option(
+    "--exec", "program", metavar="CMD", help="Run CMD for each event, with its JSON on standard input."
+)
+@click.option("--echo", is_flag=True, help="Answer every message with what it says.")
+@config_options
+@json_option
+def command(
+    host: str | None,
+    port: int | None,
+    account: str | None,
+    record: IO[bytes] | None,
+    replay: IO[bytes] | None,
+    program: str | None,
+    echo: bool,
+    config: Path | None,
+    allow_literal_secrets: bool,
+    as_json: bool,
+) -> int:
+    """Run webhooks and pollers, and print events as they come.
+
+    Prints one event a line: as JSON in a pipe, readable on a terminal. An event
+    for which CMD fails is tried again with backoff, then parked. Recorded
+    requests are replayed without their signatures, which are not recorded; what
+    is known already gives no event. Needs 'chanbridge[serve]' to be installed.
+
+    \b
+    Examples:
+      chanbridge listen --echo
+      chanbridge listen --json --record requests.jsonl > events.jsonl
+      chanbridge listen --replay requests.jsonl
+      chanbridge listen --exec ./handle-event
+    """
+    from chanbridge.bridge import Bridge
+    from chanbridge.cli.running import run
+
+    registry = new_registry()
+    settings = settings_of(config, allow_literal_secrets, registry)
+    if account:
+        named_account(settings, account)
+    bridge = Bridge.from_settings(settings, registry)
+    print_events(bridge, account, wants_json(as_json))
+    if program:
+        _run_program(bridge, account, shlex.split(program))
+    if echo:
+        answer(bridge, account)
+    if replay:
+        return run(_replay(bridge, replay))
+    where = (host or settings.listen.host, settings.listen.port if port is None else port)
+    return run(_listen(bridge, *where, record))
+
+
+async def _listen(bridge: Bridge, host: str, port: int, record: IO[bytes] | None) -> int:
+    from chanbridge.cli.running import served, stop_signal
+
+    stop = stop_signal()
+    async with served(bridge, bridge.asgi(), host, port) as url:
+        if record:
+            bridge.runtime.receiver.observers.append(lambda arrival, _: _record(record, arrival))
+        note(f"listening on {url}; webhooks: {', '.join(f'{url}/in/{name}' for name in bridge.accounts)}")
+        await stop.wait()
+    return 0
+
+
+def print_events(bridge: Bridge, account: str | None, as_json: bool) -> None:
+    """Have a bridge print every event."""
+    from chanbridge.cli.events import shown
+    from chanbridge.model.codec import encode
+
+    @bridge.on(account=account, passive=True)
+    async def show(event: Event) -> None:
+        if as_json:
+            print_json(encode(event))
+        else:
+            click.echo(shown(event))
+
+
+def _run_program(bridge: Bridge, account: str | None, words: list[str]) -> None:
+    from chanbridge.model.codec import encode
+
+    @bridge.on(account=account, passive=True)
+    async def execute(event: Event) -> None:
+        process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE, stdout=2)
+        await process.communicate(encode(event) + b"\n")
+        if process.returncode:
+            raise RuntimeError(f"--exec: {words[0]} exited with {process.returncode}")
+
+
+def answer(bridge: Bridge, account: str | None) -> None:
+    """Have a bridge answer every message with its own words."""
+    from chanbridge.cli.events import summary
+    from chanbridge.model.events import InteractionReceived, MessageReceived
+
+    @bridge.on(MessageReceived, InteractionReceived, account=account)
+    async def echo(event: MessageReceived | InteractionReceived, conversation: Talk) -> None:
+        said = event.label if isinstance(event, InteractionReceived) else summary(event.message)
+        await conversation.reply(said or "(nothing in words)")
+
+
+def _record(file: IO[bytes], arrival: Arrival) -> None:
+    """Append a request as it was kept: without its credentials."""
+    import msgspec
+
+    from chanbridge.cli.inbox import recorded
+
+    if arrival.request is not None:
+        line = {"account": arrival.account, "at": arrival.at, **recorded(arrival.request)}
+        file.write(msgspec.json.encode(line) + b"\n")
+        file.flush()
+
+
+async def _replay(bridge: Bridge, file: IO[bytes]) -> int:
+    """Take recorded requests in, and stop when every event of theirs was shown."""
+    async with bridge:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            name, request = _recorded(line, number, file.name, list(bridge.accounts))
+            stored = await bridge.runtime.receiver.take(name, request)
+            if stored.duplicates:
+                note(f"{file.name}:{number}: {stored.duplicates} known already")
+        while await bridge.runtime.store.dispatch.pending():  # noqa: ASYNC110 - the store has no bell for it
+            await asyncio.sleep(_IDLE_S)
+    return 0
+
+
+def _recorded(line: bytes, number: int, name: str, accounts: list[str]) -> tuple[str, Any]:
+    import msgspec
+
+    from chanbridge.cli.webhook import read_request
+
+    try:
+        document = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise click.UsageError(f"--replay: {name}:{number}: is no recorded request: {error}") from error
+    account = document.pop("account", accounts[0] if len(accounts) == 1 else "")
+    document.pop("at", None)
+    if account not in accounts:
+        raise click.UsageError(f"--replay: {name}:{number}: no account '{account}' is configured")
+    return account, read_request(msgspec.json.encode(document), f"https://localhost/in/{account}")

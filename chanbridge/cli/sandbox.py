@@ -1,0 +1,145 @@
+"""``chanbridge sandbox``: simulated providers, and a bridge wired to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chanbridge.cli.common import new_registry
+from chanbridge.cli.output import json_option, note, print_json, wants_json
+
+if TYPE_CHECKING:
+    from chanbridge.registry import Registry
+    from chanbridge.sandbox import Sandbox
+
+_HEAD = """\
+# Written by 'chanbridge sandbox'. Its secrets are invented.
+allow_literal_secrets = true
+public_url = "{url}"
+store = "sqlite:///chanbridge.db"
+"""
+
+
+@click.command()
+@click.argument("names", metavar="[SIMULATOR]...", nargs=-1)
+@click.option(
+    "--dir",
+    "folder",
+    metavar="PATH",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="chanbridge-sandbox",
+    help="Folder of its configuration and store; else chanbridge-sandbox.",
+)
+@click.option(
+    "--host", metavar="ADDRESS", default="127.0.0.1", help="Address the bridge listens on; else 127.0.0.1."
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, help="Port of the bridge; else 8080.")
+@click.option(
+    "--no-bridge", is_flag=True, help="Start the simulators only: run 'chanbridge listen' yourself."
+)
+@click.option("--echo", is_flag=True, help="Answer every message with what it says.")
+@json_option
+def command(
+    names: tuple[str, ...],
+    folder: Path,
+    host: str,
+    port: int,
+    no_bridge: bool,
+    echo: bool,
+    as_json: bool,
+) -> int:
+    """Start simulated providers, and a bridge wired to them.
+
+    No account, no network: everything stays on this machine. Writes a
+    configuration that other commands use with --config. Prints what runs where,
+    then events as they come. Without SIMULATOR, all that are installed.
+
+    \b
+    Examples:
+      chanbridge sandbox
+      chanbridge sandbox --echo
+      chanbridge send -c chanbridge-sandbox/chanbridge.toml whatsapp:+12025550123 Hi
+    """
+    from chanbridge.cli.running import run
+
+    registry = new_registry()
+    simulators = _chosen(registry, names)
+    return run(_run(registry, simulators, folder, host, port, no_bridge, echo, wants_json(as_json)))
+
+
+def _chosen(registry: Registry, names: tuple[str, ...]) -> list[Any]:
+    installed = {simulator.name: simulator for simulator in registry.simulators()}
+    if not installed:
+        raise click.ClickException(
+            "no simulator is installed: pip install chanbridge-whatsapp, chanbridge-sms, ..."
+        )
+    for name in names:
+        if name not in installed:
+            raise click.UsageError(f"SIMULATOR: no '{name}': there are {', '.join(sorted(installed))}")
+    return [installed[name] for name in names or installed]
+
+
+async def _run(
+    registry: Registry,
+    simulators: list[Any],
+    folder: Path,
+    host: str,
+    port: int,
+    no_bridge: bool,
+    echo: bool,
+    as_json: bool,
+) -> int:
+    from chanbridge.cli.running import stop_signal
+    from chanbridge.sandbox import Sandbox
+
+    stop = stop_signal()
+    async with Sandbox(simulators) as sandbox:
+        url = f"http://{host}:{port}"
+        path = write_config(folder, url, sandbox.account_settings())
+        await sandbox.connect(url)
+        _tell(sandbox, path, url, as_json)
+        if no_bridge:
+            await stop.wait()
+        else:
+            await _bridged(registry, path, host, port, echo, as_json, stop)
+    return 0
+
+
+async def _bridged(
+    registry: Registry, path: Path, host: str, port: int, echo: bool, as_json: bool, stop: Any
+) -> None:
+    from chanbridge.bridge import Bridge
+    from chanbridge.cli.listen import answer, print_events
+    from chanbridge.cli.running import served
+
+    bridge = Bridge.from_file(path, registry=registry)
+    print_events(bridge, None, as_json)
+    if echo:
+        answer(bridge, None)
+    async with served(bridge, bridge.asgi(), host, port):
+        await stop.wait()
+
+
+def write_config(folder: Path, url: str, accounts: dict[str, dict[str, str]]) -> Path:
+    """Write the configuration of simulated accounts; give its path."""
+    from chanbridge.cli.init import account_lines
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "chanbridge.toml"
+    tables = [line for name, table in accounts.items() for line in account_lines(name, table)]
+    path.write_text(_HEAD.format(url=url) + "".join(tables), encoding="utf-8")
+    return path
+
+
+def _tell(sandbox: Sandbox, path: Path, url: str, as_json: bool) -> None:
+    places = {name: simulator.base_url for name, simulator in sandbox.simulators.items()}
+    if as_json:
+        print_json(
+            {"config": str(path), "bridge": url, "control": f"{sandbox.url}/_sandbox", "simulators": places}
+        )
+        return
+    for name, place in places.items():
+        note(f"{name:<10} {place}")
+    note(f"configuration: {path}; bridge: {url}; phones: {sandbox.url}/_sandbox")
