@@ -273,10 +273,13 @@ Item = TypeVar("Item")
 _FOUND = (Event, Wake)  # not a union: this is asked for every item
 
 
-def each(items: Iterable[Item], parse: Callable[[Item], Found | Iterable[Found]]) -> Iterator[Found]:
+def each(
+    items: Iterable[Item], parse: Callable[[Item], Found | Iterable[Found]], *, account_id: str = ""
+) -> Iterator[Found]:
     """Parse item by item: one that fails becomes a `ProviderEvent` and takes no other with it.
 
-    Every event gets the item as its ``raw``, where it has none.
+    Every event gets the item as its ``raw``, where it has none. ``account_id`` is the provider's id of
+    the account that the items are for, so that a failed one finds it, too.
     """
     for item in items:
         raw = _raw(item)
@@ -284,7 +287,9 @@ def each(items: Iterable[Item], parse: Callable[[Item], Found | Iterable[Found]]
             found = parse(item)
             events = [found] if isinstance(found, _FOUND) else list(found)
         except Exception as error:  # a plugin's mistake must not lose the rest
-            yield ProviderEvent(provider_type="malformed", error=_problem(error), raw=raw)
+            yield ProviderEvent(
+                provider_type="malformed", account_id=account_id, error=_problem(error), raw=raw
+            )
         else:
             for event in events:
                 yield _with_raw(event, raw)

@@ -11,12 +11,12 @@ import re
 import chanbridge as cb
 from chanbridge.phone import e164
 
+Identities = tuple[cb.Identity, ...]
 CHANNEL = "whatsapp"
 BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
-_DIGITS = re.compile(r"\d{5,15}")
 _PHONE = re.compile(r"[+(\d][\d\s().-]*")
 _GROUP = re.compile(r"[A-Za-z0-9_=.@-]{8,256}")
-_QUIRKY = ("52", "54", "55")
+QUIRKY = ("52", "54", "55")
 
 
 def normalise(id: str) -> str:
@@ -56,7 +56,7 @@ def canonical(digits: str) -> str:
     Mexico: without the 1 after the country code. Argentina: with the 9. Brazil: a mobile number
     (its local part begins with 6 to 9) with the ninth digit.
     """
-    if not digits.startswith(_QUIRKY):
+    if not digits.startswith(QUIRKY):
         return f"+{digits}"
     country, rest = digits[:2], digits[2:]
     if country == "52" and len(rest) == 11 and rest[0] == "1":
@@ -68,26 +68,21 @@ def canonical(digits: str) -> str:
     return f"+{country}{rest}"
 
 
-def address_of(wa_id: str | None, user_id: str | None) -> str:
-    """Give the address of somebody: by the business-scoped id if there is one, else by the number."""
-    if user_id:
-        return f"{CHANNEL}:{user_id}"
-    if not wa_id:
-        return ""
-    return f"{CHANNEL}:{canonical(wa_id) if _DIGITS.fullmatch(wa_id) else wa_id}"
-
-
-def identities(wa_id: str | None, user_id: str | None, parent: str | None = None) -> tuple[cb.Identity, ...]:
-    """List what somebody is known by; any of the ids may be missing."""
-    found = []
-    if user_id:
-        found.append(cb.Identity(kind="bsuid", value=user_id))
-    if parent:
-        found.append(cb.Identity(kind="parent_bsuid", value=parent))
+def identities(wa_id: str | None, user_id: str | None, parent: str | None = None) -> Identities:
+    """List what somebody is known by, the most stable first; any of the ids may be missing."""
+    number: Identities = ()
     if wa_id:
-        found.append(cb.Identity(kind="phone", value=canonical(wa_id)))
-        found.append(cb.Identity(kind="wa_id", value=wa_id))
-    return tuple(found)
+        phone = canonical(wa_id) if wa_id.isdigit() else wa_id
+        number = (cb.Identity(kind="phone", value=phone), cb.Identity(kind="wa_id", value=wa_id))
+    if not (user_id or parent):
+        return number
+    scoped: tuple[tuple[cb.IdentityKind, str | None], ...] = (("bsuid", user_id), ("parent_bsuid", parent))
+    return (*(cb.Identity(kind=kind, value=value) for kind, value in scoped if value), *number)
+
+
+def address_of(known: Identities) -> str:
+    """Give the address of somebody: by the business-scoped id if there is one, else by the number."""
+    return f"{CHANNEL}:{known[0].value}"
 
 
 def split(sent: str | None, user_id: str | None) -> tuple[str, str]:

@@ -7,8 +7,9 @@ level by level, so that what is malformed or unknown at one place takes nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -45,42 +46,49 @@ def parse(request: cb.HttpRequest) -> Iterator[Any]:
         body = wire.body.decode(request.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _any_body(request)
-    if body.object == OBJECT and all(_is_usual(change) for entry in body.entry for change in entry.changes):
-        return _usual_body(body)
-    return _any_body(request)
+    return _usual_body(body) if _is_usual(body) else _any_body(request)
 
 
-def _is_usual(change: wire.Change) -> bool:
-    return change.field in _USUAL and bool(change.value.messages or change.value.statuses)
+def _is_usual(body: wire.Body) -> bool:
+    for entry in body.entry:
+        for change in entry.changes:
+            if change.field not in _USUAL or not (change.value.messages or change.value.statuses):
+                return False
+    return body.object == OBJECT
 
 
 def _usual_body(body: wire.Body) -> Iterator[Any]:
+    found = []
     for entry in body.entry:
         for change in entry.changes:
             value = change.value
             scope = _scope(entry.id, change.field, value.metadata, value.contacts)
             if value.messages:
-                yield from cb.each(_raws(value.messages), partial(message_events, scope))
+                found.append(_each(value.messages, message_events, scope))
             if value.statuses:
-                yield from cb.each(_raws(value.statuses), partial(status_event, scope))
+                found.append(_each(value.statuses, status_event, scope))
+    return found[0] if len(found) == 1 else chain.from_iterable(found)
+
+
+def _each(items: list[msgspec.Raw], read: ReadItem, scope: Scope) -> Iterator[Any]:
+    return cb.each(map(_raw, items), partial(read, scope), account_id=scope.account_id)
 
 
 def _scope(entry_id: str, field: str, metadata: wire.Metadata, people: list[wire.Person]) -> Scope:
-    return Scope(
-        metadata.phone_number_id or entry_id,
-        field=field,
-        number=_digits(metadata.display_phone_number or ""),
-        people=people,
-        passive="backfill" if field == BACKFILL else None,
-    )
+    number = _digits(metadata.display_phone_number or "")
+    passive: cb.Passive | None = "backfill" if field == BACKFILL else None
+    return Scope(metadata.phone_number_id or entry_id, field, number, people, passive)
 
 
 def _digits(number: str) -> str:
     return number if number.isdigit() else re.sub(r"\D", "", number)
 
 
-def _raws(items: Iterable[msgspec.Raw]) -> Iterator[cb.Raw]:
-    return (cb.Raw.of(bytes(item)) for item in items)
+def _raw(item: msgspec.Raw) -> cb.Raw:
+    try:
+        return cb.Raw(body=str(item, "utf-8"))
+    except UnicodeDecodeError:
+        return cb.Raw.of(bytes(item))
 
 
 def _any_body(request: cb.HttpRequest) -> Iterator[Any]:
@@ -95,7 +103,7 @@ def _entry(raw: msgspec.Raw) -> Any:
     entry = wire.any_entry.decode(raw)
     if not entry.changes:
         return cb.ProviderEvent(provider_type="entry", account_id=entry.id, time=moment(entry.time))
-    return cb.each(entry.changes, partial(_change, entry))
+    return cb.each(entry.changes, partial(_change, entry), account_id=entry.id)
 
 
 def _change(entry: wire.AnyEntry, raw: msgspec.Raw) -> Any:
@@ -109,18 +117,21 @@ def _change(entry: wire.AnyEntry, raw: msgspec.Raw) -> Any:
     base["account_id"] = scope.account_id
     if change.field == "messaging_handovers":
         return handover_event(scope, cb.Raw.of(bytes(change.value)))
-    whole = account_event(change.field, msgspec.json.decode(change.value), base)
+    data = msgspec.json.decode(change.value)
+    whole = account_event(change.field, data, base)
     if whole is not None:
         return whole
-    found = [event for key, content in value.items() for event in _key(scope, entry, key, content)]
-    return found or cb.ProviderEvent(provider_type=change.field, **base)
+    found = []
+    if "metadata" in value or any(key in ITEMS for key in value):
+        found = [event for key, content in value.items() for event in _key(scope, entry, key, content)]
+    return found or cb.ProviderEvent(provider_type=change.field, data=data, **base)
 
 
 def _key(scope: Scope, entry: wire.AnyEntry, key: str, content: msgspec.Raw) -> Iterator[Any]:
     """Give the events of one key of a value, whatever the others hold."""
     if key in _AROUND:
         return iter(())
-    return cb.each([content], partial(_items, scope, entry, key))
+    return cb.each([content], partial(_items, scope, entry, key), account_id=scope.account_id)
 
 
 def _items(scope: Scope, entry: wire.AnyEntry, key: str, content: msgspec.Raw) -> Any:
@@ -130,7 +141,7 @@ def _items(scope: Scope, entry: wire.AnyEntry, key: str, content: msgspec.Raw) -
         return cb.each(_list_of_raw.decode(content), partial(_error, scope, entry))
     read = STANDBY_ITEMS.get(key) if scope.passive == "standby" else ITEMS.get(key)
     if read is not None:
-        return cb.each(_raws(_list_of_raw.decode(content)), partial(read, scope))
+        return _each(_list_of_raw.decode(content), read, scope)
     if bytes(content) in (b"null", b"[]", b"{}"):
         return ()
     return cb.ProviderEvent(

@@ -70,7 +70,7 @@ def _reaction(
 
 def _edit(scope: Scope, item: Item, raw: cb.Raw, contact: cb.Contact | None, by: Any = "contact") -> Events:
     edit = _needed(item.edit, "edit")
-    new = wire.item.decode(bytes(edit.message)) if edit.message is not None else Item()
+    new = wire.item.decode(edit.message)
     parts = parts_of(new, raw)
     if parts is None:
         return [unknown(scope, item, raw, contact, f"edit.{new.type}")]

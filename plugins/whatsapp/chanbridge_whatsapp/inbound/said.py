@@ -70,6 +70,8 @@ def source(about: About | None) -> cb.Ref | None:
 
 def extensions(item: Item) -> dict[str, Any]:
     """Keep what has no uniform field: the product asked about, the state in a history."""
+    if item.context is None and item.history_context is None:
+        return {}
     own: dict[str, Any] = {}
     if item.context is not None and item.context.referred_product:
         own["referred_product"] = item.context.referred_product

@@ -6,45 +6,56 @@ import datetime as dt
 
 import chanbridge as cb
 from chanbridge_whatsapp import identity
-from chanbridge_whatsapp.inbound.wire import Item, Person, Stamp
+from chanbridge_whatsapp.inbound.wire import Item, Person, Profile, Stamp
 
 _MILLISECONDS = 10**11  # a larger timestamp counts milliseconds
+_QUIRKY = tuple(f"{identity.CHANNEL}:+{country}" for country in identity.QUIRKY)
+_NOBODY = Profile()
+_NOTHING: dict[str, str] = {}
+_from_timestamp = dt.datetime.fromtimestamp
 
 
 def moment(stamp: Stamp) -> dt.datetime | None:
     """Read a time in seconds or milliseconds, as a number or as text; None if it is none."""
     try:
-        count = float(stamp) if isinstance(stamp, str) and "." in stamp else int(stamp or 0)
-        return (
-            dt.datetime.fromtimestamp(count if count < _MILLISECONDS else count / 1000, dt.UTC)
-            if count
-            else None
-        )
+        count = int(stamp) if stamp else 0
+    except (ValueError, OverflowError):
+        return _fraction(stamp)
+    return _at(count) if count else None
+
+
+def _at(count: float) -> dt.datetime | None:
+    try:
+        return _from_timestamp(count if count < _MILLISECONDS else count / 1000, dt.UTC)
     except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _fraction(stamp: object) -> dt.datetime | None:
+    try:
+        return _at(float(str(stamp)))
+    except ValueError:
         return None
 
 
 class Scope:
     """Of the items of one ``value``."""
 
-    __slots__ = ("account_id", "echo", "field", "number", "passive", "people")
+    __slots__ = ("account_id", "field", "number", "passive", "people")
 
     def __init__(
         self,
         account_id: str,
-        *,
         field: str = "messages",
         number: str = "",
         people: list[Person] | None = None,
         passive: cb.Passive | None = None,
-        echo: bool = False,
     ) -> None:
         self.account_id = account_id
         self.field = field
         self.number = number
         self.people = people or []
         self.passive = passive
-        self.echo = echo
 
     def person(self, wa_id: str, user_id: str) -> Person | None:
         """Find who an id belongs to; where only one is named and the ids are missing, that one."""
@@ -60,24 +71,22 @@ class Scope:
         """Build the contact of the ids an item names; None if it names nobody."""
         wa_id, bsuid = identity.split(number, user_id)
         person = self.person(wa_id, bsuid)
-        if person is None:
-            if not (wa_id or bsuid):
-                return None
-            return cb.Contact(
-                address=identity.address_of(wa_id, bsuid),
-                identities=identity.identities(wa_id, bsuid, parent),
-            )
-        wa_id = wa_id or person.wa_id or ""
-        bsuid = bsuid or person.user_id or ""
+        if person is not None:
+            wa_id, bsuid = wa_id or person.wa_id or "", bsuid or person.user_id or ""
+            parent = parent or person.parent_user_id
         if not (wa_id or bsuid):
             return None
-        profile = person.profile
+        known = identity.identities(wa_id, bsuid, parent)
+        where = identity.address_of(known)
+        if person is None:
+            return cb.Contact(address=where, identities=known)
+        profile = person.profile or _NOBODY
         return cb.Contact(
-            address=identity.address_of(wa_id, bsuid),
-            identities=identity.identities(wa_id, bsuid, parent or person.parent_user_id),
-            display_name=(profile.name or "") if profile else "",
-            username=(profile.username or "").removeprefix("@") if profile else "",
-            profile={"identity_key_hash": person.identity_key_hash} if person.identity_key_hash else {},
+            address=where,
+            identities=known,
+            display_name=profile.name or "",
+            username=profile.username.removeprefix("@") if profile.username else "",
+            profile={"identity_key_hash": person.identity_key_hash} if person.identity_key_hash else _NOTHING,
         )
 
     def sender(self, item: Item) -> cb.Contact | None:
@@ -93,7 +102,7 @@ class Scope:
 
 def exact_number(contact: cb.Contact | None) -> cb.Context | None:
     """Keep a number as the provider spells it, where its address is spelled otherwise: an answer uses it."""
-    if contact is None or not identity.is_phone(contact.id):
+    if contact is None or not contact.address.startswith(_QUIRKY):
         return None
     wa_id = next((known.value for known in contact.identities if known.kind == "wa_id"), "")
     return cb.Context(values={"wa_id": wa_id}) if wa_id and f"+{wa_id}" != contact.id else None

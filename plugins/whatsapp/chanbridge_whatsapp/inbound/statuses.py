@@ -60,12 +60,11 @@ def _of_message(scope: Scope, status: Status, base: dict[str, Any]) -> cb.Event:
 
 
 def _recipient(scope: Scope, status: Status) -> str:
-    """Give who it is about: in a group, its member; else the contact."""
-    if status.recipient_type == "group":
-        number = status.recipient_participant_id or status.participant_recipient_id
-        member = scope.contact(number, status.recipient_participant_user_id)
-    else:
-        member = scope.contact(status.recipient_id, status.recipient_user_id)
+    """Give which member of a group it is about; a contact is the only recipient there is."""
+    if status.recipient_type != "group":
+        return ""
+    number = status.recipient_participant_id or status.participant_recipient_id
+    member = scope.contact(number, status.recipient_participant_user_id)
     return member.address if member else ""
 
 

@@ -135,7 +135,7 @@ class Changed(Struct, frozen=True):
     """Of ``edit`` and ``revoke``."""
 
     original_message_id: str
-    message: Raw | None = None
+    message: Raw = Raw(b"{}")
 
 
 class SystemNotice(Struct, frozen=True):
