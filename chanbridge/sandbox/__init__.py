@@ -11,7 +11,7 @@ from chanbridge.sandbox.engine import Sandbox
 from chanbridge.sandbox.faults import Fault, Faults
 from chanbridge.sandbox.phones import File, Option, Phone, PhoneActions, Said, Seen
 from chanbridge.sandbox.remote import RemotePhone, RemoteSandbox, SandboxError
-from chanbridge.sandbox.routing import Call, Route, Upload, basic, bearer, multipart
+from chanbridge.sandbox.routing import Call, Refusal, Route, Upload, basic, bearer, multipart
 from chanbridge.sandbox.simulator import Simulator
 from chanbridge.sandbox.webhooks import Delivery, Webhook
 from chanbridge.sandbox.wire import fetch
@@ -26,6 +26,7 @@ __all__ = [
     "Option",
     "Phone",
     "PhoneActions",
+    "Refusal",
     "RemotePhone",
     "RemoteSandbox",
     "Route",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 from email.message import Message as Fields
 from email.parser import HeaderParser
@@ -28,6 +29,14 @@ class Upload(Struct, frozen=True):
     @property
     def text(self) -> str:
         return self.data.decode("utf-8", "replace")
+
+
+class Refusal(Exception, ABC):
+    """Raised by a handler to refuse a call in the provider's shape."""
+
+    @abstractmethod
+    def response(self) -> HttpResponse:
+        """Write the answer."""
 
 
 class Call:

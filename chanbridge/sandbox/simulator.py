@@ -19,7 +19,7 @@ from chanbridge.http import Headers, HttpRequest, HttpResponse
 from chanbridge.sandbox.clock import Clock
 from chanbridge.sandbox.faults import CALLS, REFUSALS, Fault, Faults
 from chanbridge.sandbox.phones import File, Phone, Said, Seen, role_of
-from chanbridge.sandbox.routing import Call, Job, Route, Router
+from chanbridge.sandbox.routing import Call, Job, Refusal, Route, Router
 from chanbridge.sandbox.webhooks import Delivery, Webhook, Webhooks
 from chanbridge.sandbox.wire import Reply, Server, fetch
 
@@ -59,8 +59,8 @@ class Simulator(ABC):
         """List what is answered; the first that fits wins."""
 
     @abstractmethod
-    def admit(self, call: Call) -> HttpResponse | None:
-        """Check the credential of a call; give the provider's refusal, or None."""
+    def admit(self, call: Call) -> None:
+        """Check the credential of a call; raise the provider's `Refusal`."""
 
     @abstractmethod
     def refuse(self, fault: Fault) -> HttpResponse:
@@ -101,8 +101,9 @@ class Simulator(ABC):
         """Give the path that routes are matched against."""
         return request.path
 
-    def retry_after(self, response: HttpResponse | None, tries: int) -> float | None:
-        """Say when a failed webhook is tried again; None: never."""
+    def retry_in(self, delivery: Delivery, response: HttpResponse | None) -> float | None:
+        """Say when a failed webhook is tried again, in seconds; None: never."""
+        tries = len(delivery.tries)
         return self.retries[tries - 1] if tries <= len(self.retries) else None
 
     # what everyone uses
@@ -202,9 +203,16 @@ class Simulator(ABC):
         return Reply(response, lambda: self._follow(call))
 
     async def _answer(self, route: Route, call: Call) -> HttpResponse:
-        refusal = None if route.public else self.admit(call)
-        answer = refusal or route.handler(call)
-        return await answer if inspect.isawaitable(answer) else answer
+        try:
+            if not route.public:
+                self.admit(call)
+            answer = route.handler(call)
+            return await answer if inspect.isawaitable(answer) else answer
+        except Refusal as refusal:
+            return refusal.response()
+        except Exception as error:  # a simulator's mistake: told by settle()
+            self.failures.append(error)
+            return HttpResponse(status=500)
 
     def _follow(self, call: Call) -> None:
         jobs, call.jobs = call.jobs, []

@@ -138,7 +138,7 @@ class Webhooks:
             request = self._simulator.forge(request)
         response = None if fault and fault.kind == "unreachable" else await self._post(request)
         delivery.tries.append(response.status if response else 0)
-        wait = self._simulator.retry_after(response, len(delivery.tries))
+        wait = self._simulator.retry_in(delivery, response)
         if response and delivery.done:
             self._simulator.answered(delivery, response)
         elif wait is None:

@@ -9,8 +9,25 @@ import msgspec
 import pytest
 
 from chanbridge.http import Headers, HttpRequest, HttpResponse
-from chanbridge.sandbox import Call, Fault, Phone, Route, Said, Sandbox, Seen, Simulator, Webhook, bearer
+from chanbridge.sandbox import (
+    Call,
+    Fault,
+    Phone,
+    Refusal,
+    Route,
+    Said,
+    Sandbox,
+    Seen,
+    Simulator,
+    Webhook,
+    bearer,
+)
 from chanbridge.sandbox.wire import Reply, Server
+
+
+class Unauthorized(Refusal):
+    def response(self) -> HttpResponse:
+        return HttpResponse(status=401)
 
 
 class Plain(Simulator):
@@ -27,8 +44,9 @@ class Plain(Simulator):
             Route("GET", "/hello", "hello", self._hello, True),
         ]
 
-    def admit(self, call: Call) -> HttpResponse | None:
-        return None if bearer(call.request) == "TESTTOKEN" else HttpResponse(status=401)
+    def admit(self, call: Call) -> None:
+        if bearer(call.request) != "TESTTOKEN":
+            raise Unauthorized
 
     def refuse(self, fault: Fault) -> HttpResponse:
         return HttpResponse.of_json({"kind": fault.kind}, status=fault.status or 429)

@@ -139,10 +139,9 @@ async def test_their_client_sends_a_text_and_gets_its_receipts(app, simulator, w
 
 
 async def test_their_client_sends_buttons_and_the_tap_comes_back(app, simulator, wa, ada) -> None:
-    buttons = [types.Button("Refund", "refund"), types.Button("Replace", "replace")]
-    sent = await do(
-        wa.send_message, to=ADA, text="What now?", header="Order 17", footer="Example", buttons=buttons
-    )
+    options = [types.Button("Refund", "refund"), types.Button("Replace", "replace")]
+    frame = {"header": "Order 17", "footer": "Example"}
+    sent = await do(wa.send_message, to=ADA, text="What now?", buttons=options, **frame)
 
     seen = await ada.receive(within=2)
     ada.tap("Replace")

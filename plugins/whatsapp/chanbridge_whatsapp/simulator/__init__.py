@@ -6,8 +6,7 @@ A phone's ``profile`` may hold ``username``, ``hidden`` (the number is not share
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
 import chanbridge as cb
@@ -58,13 +57,14 @@ class WhatsAppSimulator(Simulator):
             Route(method, "/{id}", f"node.{method.lower()}", self._node)
             for method in ("GET", "POST", "DELETE")
         ]
-        return [Route(one.method, one.path, one.name, _guarded(one.handler), one.public) for one in found]
+        return found
 
     def path(self, request: cb.HttpRequest) -> str:
         return unversioned(request.path)
 
-    def admit(self, call: Call) -> cb.HttpResponse | None:
-        return None if self.platform.app_of(call) else wrong_token().response()
+    def admit(self, call: Call) -> None:
+        if self.platform.app_of(call) is None:
+            raise wrong_token()
 
     def refuse(self, fault: Fault) -> cb.HttpResponse:
         match fault.kind:
@@ -249,19 +249,3 @@ class WhatsAppSimulator(Simulator):
             if waba.app is app and call.params["id"] in waba.templates:
                 return waba.templates[call.params["id"]]
         return None
-
-
-Handler = Callable[[Call], cb.HttpResponse | Awaitable[cb.HttpResponse]]
-
-
-def _guarded(handler: Handler) -> Handler:
-    """Turn a refusal into its answer."""
-
-    async def guarded(call: Call) -> cb.HttpResponse:
-        try:
-            answer = handler(call)
-            return await answer if inspect.isawaitable(answer) else answer
-        except Refused as refused:
-            return refused.response()
-
-    return guarded

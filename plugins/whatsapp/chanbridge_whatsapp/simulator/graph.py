@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import chanbridge as cb
+from chanbridge.sandbox import Refusal
 
 TITLES = {
     0: "AuthException",
@@ -43,7 +44,7 @@ STATUSES = {190: 401, 3: 403, 10: 403, 132001: 404, 130429: 429, 131056: 429, 80
 _VERSION = re.compile(r"/v\d+\.\d+(?=/)")
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """The Graph API refuses a call. ``details`` explains."""
 
     def __init__(self, code: int, details: str = "", *, subcode: int = 0, status: int = 0) -> None:
