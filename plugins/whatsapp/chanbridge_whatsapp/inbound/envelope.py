@@ -51,6 +51,8 @@ def parse(request: cb.HttpRequest) -> Iterator[Any]:
 
 def _is_usual(body: wire.Body) -> bool:
     for entry in body.entry:
+        if not entry.changes:
+            return False
         for change in entry.changes:
             if change.field not in _USUAL or not (change.value.messages or change.value.statuses):
                 return False
