@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from chanbridge.registry import Registry
     from chanbridge.sandbox import Sandbox
 
+_RETRY_S = 0.3
 _HEAD = """\
 # Written by 'chanbridge sandbox'. Its secrets are invented.
 allow_literal_secrets = true
@@ -95,21 +98,20 @@ async def _run(
     from chanbridge.sandbox import Sandbox
 
     stop = stop_signal()
-    async with Sandbox(simulators) as sandbox:
+    async with Sandbox(simulators) as sandbox, contextlib.AsyncExitStack() as stack:
         url = f"http://{host}:{port}"
         path = write_config(folder, url, sandbox.account_settings())
-        await sandbox.connect(url)
+        if not no_bridge:
+            await stack.enter_async_context(_bridge(registry, path, host, port, echo, as_json))
         _tell(sandbox, path, url, as_json)
-        if no_bridge:
-            await stop.wait()
-        else:
-            await _bridged(registry, path, host, port, echo, as_json, stop)
+        connecting = asyncio.create_task(_connect(sandbox, url))
+        stack.callback(connecting.cancel)
+        await stop.wait()
     return 0
 
 
-async def _bridged(
-    registry: Registry, path: Path, host: str, port: int, echo: bool, as_json: bool, stop: Any
-) -> None:
+def _bridge(registry: Registry, path: Path, host: str, port: int, echo: bool, as_json: bool) -> Any:
+    """A bridge on the written configuration that prints its events, ready to be started."""
     from chanbridge.bridge import Bridge
     from chanbridge.cli.listen import answer, print_events
     from chanbridge.cli.running import served
@@ -118,8 +120,23 @@ async def _bridged(
     print_events(bridge, None, as_json)
     if echo:
         answer(bridge, None)
-    async with served(bridge, bridge.asgi(), host, port):
-        await stop.wait()
+    return served(bridge, bridge.asgi(), host, port)
+
+
+async def _connect(sandbox: Sandbox, url: str) -> None:
+    """Point the providers' webhooks at the bridge, as soon as it answers their handshakes."""
+    said = False
+    while True:
+        try:
+            await sandbox.connect(url)
+        except (OSError, ValueError, LookupError) as error:
+            if not said:
+                note(f"waiting for a bridge at {url} ({type(error).__name__})")
+            said = True
+            await asyncio.sleep(_RETRY_S)
+        else:
+            note("the webhooks are connected")
+            return
 
 
 def write_config(folder: Path, url: str, accounts: dict[str, dict[str, str]]) -> Path:
