@@ -177,8 +177,9 @@ class Phone(PhoneActions):
         return self._simulator.say(self, said)
 
     def read(self, message: str = "") -> None:
-        ids = [seen.id for seen in self.inbox]
-        end = ids.index(message) + 1 if message else len(ids)
+        end = len(self.inbox)
+        if message:
+            end = self.inbox.index(self.find(lambda seen: seen.id == message, f"message {message}")) + 1
         unread, self.shown = self.inbox[self.shown : end], max(self.shown, end)
         for seen in unread:
             self._simulator.was_read(self, seen)

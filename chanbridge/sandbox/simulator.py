@@ -84,7 +84,10 @@ class Simulator(ABC):
 
     @abstractmethod
     async def connect(self, account: str, url: str) -> None:
-        """Send an account's webhooks to a URL, as if its owner had configured it at the provider."""
+        """Send an account's webhooks to a URL, as if its owner had configured it at the provider.
+
+        Nobody need be there yet. Raise `ValueError` if who is there fails the provider's challenge.
+        """
 
     def was_read(self, phone: Phone, seen: Seen) -> None:  # noqa: B027 - not every provider tells
         """Tell the application that a message was read, where the provider does."""

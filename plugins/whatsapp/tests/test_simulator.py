@@ -334,6 +334,17 @@ async def test_a_callback_that_does_not_know_the_verify_token_is_refused(app, si
     assert refused.value.code == 2200
 
 
+async def test_a_sandbox_connects_an_application_that_is_not_up_yet_but_none_that_is_wrong(
+    app, simulator, ada
+) -> None:
+    await simulator.connect("whatsapp", "http://127.0.0.1:9/hook")
+    assert simulator.platform.sender("").destination == "http://127.0.0.1:9/hook"
+    app.token = "another"
+
+    with pytest.raises(ValueError, match="did not answer the challenge"):
+        await simulator.connect("whatsapp", app.url)
+
+
 # what their client receives
 
 

@@ -20,7 +20,7 @@ from chanbridge_whatsapp.simulator.media import Files
 from chanbridge_whatsapp.simulator.messages import Messages
 from chanbridge_whatsapp.simulator.platform import Platform, contact, digits, wanted_fields, wrong_token
 from chanbridge_whatsapp.simulator.screen import tapped
-from chanbridge_whatsapp.simulator.state import RECEIVED_DAYS, Number, Template, Waba
+from chanbridge_whatsapp.simulator.state import RECEIVED_DAYS, Callback, Number, Template, Waba
 from chanbridge_whatsapp.simulator.templates import Templates
 from chanbridge_whatsapp.simulator.webhook import Notice, post
 
@@ -109,12 +109,12 @@ class WhatsAppSimulator(Simulator):
 
     async def connect(self, account: str, url: str) -> None:
         number = self.platform.sender(account)
-        if not await self.handshake(url, VERIFY_TOKEN):
+        if await self.handshake(url, VERIFY_TOKEN) is False:
             raise ValueError(f"{url} did not answer the challenge with verify token {VERIFY_TOKEN}")
-        number.callback.url, number.callback.verify_token = url, VERIFY_TOKEN
+        number.callback = Callback(url, VERIFY_TOKEN)
 
-    async def handshake(self, url: str, token: str) -> bool:
-        """Ask a callback to prove that it knows the verify token."""
+    async def handshake(self, url: str, token: str) -> bool | None:
+        """Ask a callback to prove that it knows the verify token; None: nobody is there yet."""
         challenge = self.platform.id()
         request = cb.HttpRequest(method="GET", url=url).with_query(
             **{"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": token}
@@ -122,7 +122,7 @@ class WhatsAppSimulator(Simulator):
         try:
             answer = await fetch(request, within=HANDSHAKE_SECONDS)
         except (OSError, ValueError, TimeoutError):
-            return False
+            return None
         return answer.status == 200 and answer.body.decode("utf-8", "replace") == challenge
 
     # customers
