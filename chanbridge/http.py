@@ -240,8 +240,10 @@ def decode_json(body: bytes, type: type[T] | Any = Any) -> T:
 
 
 def _where(error: Exception) -> str:
-    """Keep what msgspec says of types and places, drop any value it quotes."""
-    return re.sub(r"'[^']*'", "'...'", str(error))[:200]
+    """Keep what msgspec says of types and places, drop any value or unknown name it quotes."""
+    said, at, path = str(error).rpartition(" - at `")
+    rule = re.split("""['"]|(?<=unknown field) `""", said if at else path)[0].strip()
+    return f"{rule}{at}{path}"[:200] if at else rule[:200]
 
 
 def same(given: str, expected: str) -> bool:

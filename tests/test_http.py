@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 import pytest
@@ -16,9 +17,19 @@ TOKENS = st.from_regex("[A-Za-z][A-Za-z0-9-]*", fullmatch=True)
 VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=","))
 
 
+class Disc(msgspec.Struct, tag=True, forbid_unknown_fields=True):
+    size: int = 0
+
+
+class Square(msgspec.Struct, tag=True):
+    size: int = 0
+
+
 class Answer(msgspec.Struct):
     id: str
     count: int = 0
+    state: Literal["new", "old"] = "new"
+    shape: Disc | Square | None = None
 
 
 # Headers
@@ -130,6 +141,11 @@ def test_a_default_stands_in_for_json_that_does_not_fit() -> None:
         b'{"id": 5, "token": "hunter2"}',
         b'{"id": "hunter2", "count": "hunter2"}',
         b'{"count": 1, "hunter2": 1}',
+        b'{"id": "1", "state": "hunter2"}',
+        b'{"id": "1", "state": "it\'s o\'hunter2"}',
+        b'{"id": "1", "state": "\\" - at `hunter2"}',
+        b'{"id": "1", "shape": {"type": "it\'s o\'hunter2"}}',
+        b'{"id": "1", "shape": {"type": "Disc", "hunter2": 1}}',
         b"hunter2",
         b'{"id": "hunter2',
         b'"hunter2"',
@@ -144,6 +160,13 @@ def test_an_error_of_json_never_quotes_a_value(body: bytes) -> None:
 
     assert "hunter2" not in str(raised.value)
     assert len(str(raised.value)) < 250
+
+
+def test_an_error_of_json_says_where() -> None:
+    with pytest.raises(cb.PayloadError) as raised:
+        decode_json(b'{"id": 5}', Answer)
+
+    assert str(raised.value) == "unexpected JSON: Expected `str`, got `int` - at `$.id`"
 
 
 def test_a_stand_in_answers_any_type() -> None:

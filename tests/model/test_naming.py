@@ -54,6 +54,15 @@ def test_a_name_that_the_author_uses_elsewhere_is_not_taken():
     assert [part.id for part in named.parts] == ["p0_", "p0"]
 
 
+def test_an_option_under_a_part_of_the_same_name_in_an_alternative_has_its_own_name():
+    ask = cb.Text(text="Well?", id="ask", actions=(cb.Action(label="Yes"),))
+
+    named = with_ids(cb.Message.of(ask, alternatives=(cb.Alternative(parts=(ask,)),)))
+
+    assert named.parts[0].actions[0].id == "ask.a0"
+    assert named.alternatives[0].parts[0].actions[0].id == "ask.a0_"
+
+
 def test_naming_twice_changes_nothing():
     once = with_ids(MENU)
 
