@@ -132,9 +132,9 @@ def _finished(work: Work, form: Form, letter: _Letter) -> Draft:
     if over:
         losses = (*losses, work.loss("/parts", "rejected", "D1", "the mail is too long", work.text.max, over))
     id = next((id for id in letter.carries if id), "")
-    text = (Text(id=id, text=written.text),) if written.text or not letter.parts else ()
+    text = (Text(id=id, text=written.text),) if written.text else ()
     return Draft(
-        parts=(*text, *letter.parts) if letter.words or letter.parts else (),
+        parts=() if over else (*text, *letter.parts),
         carries=tuple(dict.fromkeys(letter.carries)),
         options=letter.options,
         losses=losses,

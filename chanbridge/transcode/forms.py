@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from chanbridge.model.parts import Action, Card, Carousel, ListPart, MediaPart, Part, Poll, Template
+from chanbridge.model.parts import Action, Card, Carousel, ListPart, MediaPart, Part, Poll, Template, Text
 from chanbridge.transcode import cards, kinds, menus, templates
 from chanbridge.transcode.kinds import Shown, placed
 from chanbridge.transcode.layout import lay
 from chanbridge.transcode.media import album
 from chanbridge.transcode.plan import LOSS_ORDER, Loss
 from chanbridge.transcode.surfaces import on_surface
+from chanbridge.transcode.text import rich as r
 from chanbridge.transcode.text.rich import Rich
 from chanbridge.transcode.work import Bubble, Draft, Placed, Refused, Work, worst
 
@@ -72,42 +73,54 @@ def ids_of(part: Part) -> tuple[str, ...]:
 
 def drafts(work: Work, form: Form) -> list[Draft]:
     """Lay a form out. What is lost without a step is in a draft without parts."""
-    form = form._replace(parts=tuple(_shown_templates(work, form)))
-    work.know(form.actions())
-    groups = list(_groups(work, form))
-    out: list[Draft] = []
+    unfolded = _unfold(work, form)
+    groups = list(_groups(work, unfolded.parts))
+    out = [Draft((), (), losses=unfolded.losses)]
     for index, group in enumerate(groups):
         quick = form.quick() if index == len(groups) - 1 else ()
         out.extend(_joined(work, group, quick) if isinstance(group, Draft) else _part(work, *group, quick))
     return out
 
 
-def _shown_templates(work: Work, form: Form) -> Iterator[Part]:
-    """Put previews in the place of templates that the channel does not know (D20)."""
+class _Unfolded(NamedTuple):
+    """A form's parts with their paths, previews in the place of templates that the channel does not know."""
+
+    parts: list[tuple[str, Part]]
+    losses: tuple[Loss, ...]
+
+
+def _unfold(work: Work, form: Form) -> _Unfolded:
+    parts: list[tuple[str, Part]] = []
+    losses: list[Loss] = []
     for path, part in form.placed():
-        if isinstance(part, Template) and part.preview and not work.supports("template"):
-            shown = templates.preview(part, path)
-            yield from (inner.replace(id=part.id) for inner in shown[:-1])
-            yield shown[-1].replace(id=part.id, actions=(*shown[-1].actions, *part.actions))
-        else:
-            yield part
+        if not isinstance(part, Template) or not part.preview or work.supports("template"):
+            parts.append((path, part))
+            continue
+        losses.append(work.loss(path, "presentation", "D20", "its preview is sent"))
+        shown = templates.preview(part, path)
+        parts += [(f"{path}/preview/{n}", inner.replace(id=part.id)) for n, inner in enumerate(shown)]
+        if part.actions:
+            parts.append((path, Text(id=part.id, actions=part.actions, text="")))
+    work.know(placed for path, part in parts for placed in actions_of(part, path))
+    work.know(form.quick())
+    work.quote = work.quoted()
+    return _Unfolded(parts, tuple(losses))
 
 
-def _groups(work: Work, form: Form) -> Iterator[Draft | tuple[str, Part]]:
+def _groups(work: Work, parts: list[tuple[str, Part]]) -> Iterator[Draft | tuple[str, Part]]:
     """Give albums where files stand side by side and the channel has them (D12), else single parts."""
-    for is_media, run in groupby(form.placed(), key=lambda item: isinstance(item[1], MediaPart)):
+    for is_media, run in groupby(parts, key=lambda item: isinstance(item[1], MediaPart)):
         members = list(run)
         media = [(path, part) for path, part in members if isinstance(part, MediaPart)]
-        together = album(work, media) if is_media and len(media) > 1 else None
+        together = album(work, media) if is_media and len(media) > 1 and not work.quoted() else None
         yield from [together] if together else members
 
 
 def everything(work: Work, form: Form) -> list[Draft | Bubble]:
     """Give all of a form by the rules of its kinds, not laid out; what is lost is a draft without parts."""
-    form = form._replace(parts=tuple(_shown_templates(work, form)))
-    work.know(form.actions())
-    out: list[Draft | Bubble] = []
-    for path, part in form.placed():
+    unfolded = _unfold(work, form)
+    out: list[Draft | Bubble] = [Draft((), (), losses=unfolded.losses)]
+    for path, part in unfolded.parts:
         try:
             out.extend(_shown(work, part, path))
         except Refused as refused:
@@ -142,6 +155,18 @@ def _part(work: Work, path: str, part: Part, quick: tuple[Placed, ...]) -> list[
 
 
 def _shown(work: Work, part: Part, path: str) -> Shown:
+    """Show a part by the rule of its kind, the quoted words above the first (D18)."""
+    shown = _by_rule(work, part, path)
+    quote, work.quote = work.quote, Rich("")
+    if not quote:
+        return shown
+    first = shown[0]
+    if isinstance(first, Bubble) and not first.media:
+        return [first._replace(text=r.join([quote, first.text])), *shown[1:]]
+    return [Bubble((part.id,), path, quote), *shown]
+
+
+def _by_rule(work: Work, part: Part, path: str) -> Shown:
     if work.capabilities.outbound.parts.get(part.kind) == "drop":
         return [Draft((), ids_of(part), losses=(work.loss(path, "content", "kind", "the channel drops it"),))]
     if isinstance(part, Template):

@@ -31,7 +31,7 @@ def lay(work: Work, bubble: Bubble, quick: Sequence[Placed] = ()) -> list[Draft]
     bubble = bubble._replace(losses=(*bubble.losses, *moved))
     if fitted and fitted.surface == "quick_reply":
         native_quick, fitted = fitted, None
-    drafts = _steps(work, bubble, fitted, native_quick)
+    drafts = _steps(work, bubble, fitted, native_quick) or [Draft((), bubble.carries, losses=bubble.losses)]
     return _noted(drafts, options)
 
 

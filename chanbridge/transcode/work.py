@@ -18,12 +18,14 @@ from chanbridge.transcode.hints import Hints, hints
 from chanbridge.transcode.plan import LOSS_ORDER, Loss, LossLevel, Option, Policy, Situation
 from chanbridge.transcode.text import rich as r
 from chanbridge.transcode.text.dialects import Written, write
+from chanbridge.transcode.text.graphemes import clusters
 from chanbridge.transcode.text.lengths import excess, fits
 from chanbridge.transcode.text.rich import Rich
 from chanbridge.transcode.text.split import TooLong, split
 
 TOKEN_LENGTH = 16
 TOKEN_MIN = 6
+QUOTE_MAX = 80
 
 
 class Refused(Exception):
@@ -105,6 +107,7 @@ class Work:
         )
         self.letters = False
         self.numbered = 0
+        self.quote = Rich("")
         self._taken: Counter[str] = Counter()
 
     def know(self, actions: Iterable[Placed]) -> None:
@@ -124,6 +127,17 @@ class Work:
         return Loss(path=path, level=level, rule=rule, reason=reason, limit=limit, actual=actual)
 
     # words
+
+    def quoted(self) -> Rich:
+        """Give the line that stands for a relation which the channel does not show (D18), if it is wanted."""
+        relation, words = self.message.relation, self.situation.quoted.strip()
+        if not (self.policy.quote_replies and words and relation and relation.reply_to):
+            return Rich("")
+        if self.capabilities.relation.reply in ("native", "partial"):
+            return Rich("")
+        shown = clusters(words.partition("\n")[0])
+        short = "".join(shown) if len(shown) <= QUOTE_MAX else "".join(shown[: QUOTE_MAX - 3]) + "..."
+        return r.marked(short, "quote") if "quote" in self.keep else r.line(f"> {short}")
 
     def write(self, rich: Rich) -> Written:
         """Write words in the channel's dialect."""
