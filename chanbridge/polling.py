@@ -21,6 +21,7 @@ from chanbridge.session import LiveSession
 from chanbridge.store.base import Arrival, Cursor, Cursors, Stored
 from chanbridge.store.engine import StoreError
 from chanbridge.transport.drive import Driver
+from chanbridge.waiting import rung
 
 _log = logging.getLogger(__name__)
 
@@ -191,8 +192,7 @@ class Turns:
         if self._failures:  # a bell does not mend what failed
             await asyncio.sleep(seconds)
             return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.rung.wait(), seconds)
+        await rung(self.rung, seconds)
 
     async def _failed(self, failure: Failure | None = None) -> float:
         self._failures += 1
@@ -223,13 +223,13 @@ class Asking(Turns):
     async def turn(self, held: Cursor) -> float:
         now = asyncio.get_running_loop().time
         cursor = held.cursor
-        rung = bells(held)
-        for bell in rung:
+        calls = bells(held)
+        for bell in calls:
             cursor = await self._ask(cursor, bell.wake)
             await self.poller.cursors.answered(bell.ids)
-        if not rung and now() >= self._due:
+        if not calls and now() >= self._due:
             await self._ask(cursor, None)
-        if rung or now() >= self._due:
+        if calls or now() >= self._due:
             every = self.channel.poll_every_s
             self._due = math.inf if every is None else now() + every
         return max(0.0, min(self.poller.pace.look, self._due - now()))
