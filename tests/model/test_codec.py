@@ -130,6 +130,30 @@ def test_capabilities_survive_their_document(capabilities):
     assert codec.from_wire(cb.Capabilities, codec.to_wire(capabilities)) == capabilities
 
 
+KEPT = [
+    cb.Step,
+    cb.Plan,
+    cb.ReplyMap,
+    cb.Loss,
+    cb.Gesture,
+    cb.Sent,
+    cb.Delivery,
+    cb.Wake,
+    cb.Failure,
+    cb.Grant,
+]
+
+
+@pytest.mark.parametrize("cls", KEPT, ids=lambda cls: cls.__name__)
+def test_whatever_a_store_keeps_survives_its_document(cls):
+    @settings(PROPERTY, max_examples=10)
+    @given(structs(cls))
+    def survives(value):
+        assert codec.decode(cls, codec.encode(value)) == value
+
+    survives()
+
+
 @PROPERTY
 @given(structs(cb.Message))
 def test_what_is_written_holds_no_time_but_utc(message):

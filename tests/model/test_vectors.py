@@ -80,3 +80,16 @@ def test_a_field_of_tomorrow_is_kept_and_allowed_wherever_it_stands(name):
     for document in with_something_new(vector(name)):
         assert codec.to_wire(codec.from_wire(TYPES[schema_of(name)], document)) == document
         assert [problem for problem in validate(document, schema_of(name)) if "tomorrow" not in problem] == []
+
+
+PLUGINS = sorted((Path(__file__).parents[2] / "plugins").glob("*/tests/vectors/**/*.json"))
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: f"{path.parts[-4]}-{path.stem}")
+def test_what_the_plugins_make_of_real_requests_fits_the_schema(path):
+    envelope = {"specversion": "1.0", "id": "1", "source": "/accounts/test"}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    events = [event for event in (found if isinstance(found, list) else [found]) if "type" in event]
+
+    for event in events:
+        assert validate(envelope | event, "event") == []
