@@ -15,3 +15,11 @@ __all__ = ["QuietHours", "Sms", "SmsConfig"]
 def chanbridge_channels() -> list[type[cb.Channel[Any]]]:
     """Name the channel of this plugin."""
     return [Sms]
+
+
+@cb.hookimpl
+def chanbridge_simulators() -> list[Any]:
+    """Name the simulated Twilio, for the sandbox."""
+    from chanbridge_sms.simulator import TwilioSimulator
+
+    return [TwilioSimulator]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import chanbridge as cb
@@ -37,6 +38,7 @@ def kind(id: str) -> Kind:
     return "name" if _NAME.fullmatch(id) else "unknown"
 
 
+@lru_cache(maxsize=4096)
 def normalise(id: str, country: str = "") -> str:
     """Write an address as the provider wants it: numbers in E.164, short codes and names as they are.
 

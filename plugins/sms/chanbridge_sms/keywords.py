@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 Keyword: TypeAlias = Literal["stop", "start", "help", "maybe_start"]
@@ -43,7 +44,8 @@ def fold(text: str) -> str:
     return re.sub(r"^\W+|\W+$", "", " ".join(words))
 
 
-def stop_words(handling: str, extra: Iterable[str] = ()) -> frozenset[str]:
+@lru_cache(maxsize=256)
+def stop_words(handling: str, extra: tuple[str, ...] = ()) -> frozenset[str]:
     """Give the opt-out words that count, folded."""
     local = (*ENGLISH["stop"], *(word for words in LOCAL_STOP.values() for word in words), *extra)
     words = {"provider": TWILIO["stop"], "local": local}.get(handling, (*TWILIO["stop"], *local))

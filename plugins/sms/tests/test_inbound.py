@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,28 +12,13 @@ from hypothesis import strategies as st
 
 import chanbridge as cb
 from chanbridge.model.codec import to_wire
+from chanbridge.testing import vectors
 from chanbridge_sms import Sms, SmsConfig
 from chanbridge_sms.twilio.inbound import FACTS
 
-VECTORS = sorted((Path(__file__).parent / "vectors").glob("*.http"))
+VECTORS = vectors.vectors(Path(__file__).parent / "vectors")
 TOKEN = "f00dfeedc0ffee00d15ea5e0facade42"
 SERVICE = "MG00000000000000000000000000000001"
-
-
-def recorded(file: Path) -> cb.HttpRequest:
-    """Read a raw HTTP request."""
-    head, _, body = file.read_bytes().partition(b"\r\n\r\n")
-    first, *fields = head.decode().split("\r\n")
-    method, target, _ = first.split(" ")
-    headers = cb.Headers([(name, value) for name, _, value in (field.partition(": ") for field in fields)])
-    return cb.HttpRequest(method=method, url=f"https://{headers['host']}{target}", headers=headers, body=body)
-
-
-def uniform(event: cb.Found) -> dict[str, Any]:
-    """Give what a vector states of an event: all but the raw payload and the envelope."""
-    wire = to_wire(event)
-    assert wire["data"].pop("raw")
-    return {name: wire[name] for name in ("type", "data", "time", "providerid") if name in wire}
 
 
 def said(sms: Sms, request: cb.HttpRequest) -> Any:
@@ -44,17 +28,14 @@ def said(sms: Sms, request: cb.HttpRequest) -> Any:
 
 @pytest.mark.parametrize("file", VECTORS, ids=lambda file: file.stem)
 def test_every_recorded_request_is_signed_and_becomes_its_events(sms, file):
-    request = recorded(file)
+    sms.verify(vectors.read_request(file))
 
-    sms.verify(request)
-    events = [uniform(event) for event in sms.parse(request)]
-
-    assert events == json.loads(file.with_suffix(".json").read_text())
+    vectors.check(sms, file)
 
 
 @pytest.mark.parametrize("file", VECTORS, ids=lambda file: file.stem)
 def test_every_request_is_answered_with_empty_twiml(sms, file):
-    request = recorded(file)
+    request = vectors.read_request(file)
 
     answer = sms.acknowledge(request, list(sms.parse(request)))
 
@@ -63,7 +44,7 @@ def test_every_request_is_answered_with_empty_twiml(sms, file):
 
 @pytest.mark.parametrize("file", VECTORS, ids=lambda file: file.stem)
 def test_every_event_keeps_what_came(sms, file):
-    request = recorded(file)
+    request = vectors.read_request(file)
     came = request.url.partition("?")[2].encode() if request.method == "GET" else request.content
 
     events = list(sms.parse(request))
@@ -139,6 +120,18 @@ def test_a_file_that_is_named_but_not_counted_is_kept(sms, form):
     event = said(sms, form(NumMedia="many", MediaUrl0="https://api.twilio.com/m", Body=""))
 
     assert [part.kind for part in event.message.parts] == ["media"]
+
+
+@pytest.mark.parametrize(("lat", "lon"), [("nan", "1"), ("1", "inf"), ("north", "1"), ("91", "1"), ("1", "")])
+def test_a_place_that_is_none_on_earth_costs_no_message(sms, form, lat, lon):
+    event = said(sms, form(Body="Here", Latitude=lat, Longitude=lon))
+
+    assert [part.kind for part in event.message.parts] == ["text", "unsupported"]
+
+
+@pytest.mark.parametrize("price", ["", "free", "nan", "inf", "1e999999"])
+def test_a_price_that_is_no_amount_is_none(sms, form, price):
+    assert said(sms, form(MessageStatus="sent", Price=price, PriceUnit="USD")).price is None
 
 
 # opting out

@@ -116,6 +116,13 @@ def test_behind_a_proxy_and_under_a_prefix_the_url_is_made_of_the_public_one(sms
     sms.verify(posted(seen_url, fields, signed))
 
 
+def test_a_prefix_may_itself_look_like_ours(make):
+    fields = [("MessageSid", "SM1")]
+    public = "https://hooks.example.com/in/app/in/sms-main"
+
+    make(webhook_url=public).verify(posted("http://127.0.0.1/in/sms-main", fields, official(public, fields)))
+
+
 def test_another_query_encoding_is_another_signature(sms):
     fields = [("MessageSid", "SM1")]
     request = posted(URL + "?key=a+b", fields, official(URL + "?key=a%20b", fields))

@@ -7,7 +7,6 @@ import binascii
 import datetime as dt
 import decimal
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -142,15 +141,13 @@ def contact(call: Callback) -> cb.Contact:
 
 
 def location(call: Callback) -> cb.Location | None:
-    """Give the place that was shared, if one was (WhatsApp)."""
-    if not (call.latitude and call.longitude):
-        return None
+    """Give the place that was shared (WhatsApp); None where it is none on earth."""
     try:
         lat, lon = float(call.latitude), float(call.longitude)
-    except ValueError as error:
-        raise cb.PayloadError("Latitude and Longitude are no numbers") from error
-    if not (math.isfinite(lat) and math.isfinite(lon)):
-        raise cb.PayloadError("Latitude and Longitude are no place")
+    except ValueError:
+        return None
+    if not (abs(lat) <= 90 and abs(lon) <= 180):
+        return None
     return cb.Location(lat=lat, lon=lon, name=call.label, address=call.address)
 
 

@@ -124,9 +124,14 @@ class _Reader:
         return found, handling != "local" and is_sms and keywords.enforced_by_twilio(text)
 
     def _parts(self, text: str) -> list[cb.Part]:
-        place = callback.location(self._call)
-        shown: list[cb.Part] = [*([place] if place else ()), *self._files()]
+        shown: list[cb.Part] = [*self._place(), *self._files()]
         return [cb.Text(text=text), *shown] if text or not shown else shown
+
+    def _place(self) -> Iterator[cb.Part]:
+        if place := callback.location(self._call):
+            yield place
+        elif self._call.latitude or self._call.longitude:
+            yield cb.UnsupportedPart(provider_type="location", reason="it is no place", raw=self._raw)
 
     def _files(self) -> Iterator[cb.Part]:
         found = 0
