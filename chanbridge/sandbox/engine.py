@@ -37,13 +37,20 @@ class Sandbox:
         return self.simulators[name]
 
     async def __aenter__(self) -> Self:
-        for name, simulator in self.simulators.items():
-            await simulator.start(self._ports.get(name, 0))
+        try:
+            for name, simulator in self.simulators.items():
+                await simulator.start(self._ports.get(name, 0))
+        except OSError:  # a port that is taken: leave none of the others open
+            await self._stop()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._stop()
+
+    async def _stop(self) -> None:
         await asyncio.gather(*(simulator.stop() for simulator in self.simulators.values()))
 
     @property

@@ -11,18 +11,18 @@ from typing import Annotated, Literal, TypeAlias, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-Refusal: TypeAlias = Literal["error", "rate_limited", "expired_token", "expired_media"]
+CallRefused: TypeAlias = Literal["error", "rate_limited", "expired_token", "expired_media"]
 """The provider refuses the call, in its own shape."""
-Trouble: TypeAlias = Literal["timeout", "drop", "slow", "status_first"]
+CallBroken: TypeAlias = Literal["timeout", "drop", "slow", "status_first"]
 """The call goes wrong on its way. ``after=True``: the provider has accepted it before it does."""
-Upset: TypeAlias = Literal[
+WebhookBroken: TypeAlias = Literal[
     "duplicate", "reorder", "batch", "malformed", "unreachable", "bad_signature", "lost"
 ]
 """The provider's webhook goes wrong on its way to the application."""
-FaultKind: TypeAlias = Refusal | Trouble | Upset
+FaultKind: TypeAlias = CallRefused | CallBroken | WebhookBroken
 
-CALLS = frozenset(get_args(Refusal) + get_args(Trouble))
-REFUSALS = frozenset(get_args(Refusal))
+CALLS = frozenset(get_args(CallRefused) + get_args(CallBroken))
+REFUSALS = frozenset(get_args(CallRefused))
 
 
 class Fault(Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +31,7 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True):
     ``skip`` lets so many pass first, then ``times`` are hit. ``seconds`` is the wait of ``slow`` and
     ``timeout`` and the Retry-After of ``rate_limited`` (as a date if ``date``). ``status`` and ``code``
     choose what ``error`` answers. ``size`` is how many webhooks a ``reorder`` or ``batch`` gathers, or
-    how often a ``duplicate`` is delivered; ``item`` which of a batch ``malformed`` spoils.
+    how often a ``duplicate`` is delivered, at once; ``item`` which of a batch ``malformed`` spoils.
     """
 
     kind: FaultKind

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -23,7 +24,7 @@ from chanbridge.sandbox.routing import Call, Job, Refusal, Route, Router
 from chanbridge.sandbox.webhooks import Delivery, Webhook, Webhooks
 from chanbridge.sandbox.wire import Reply, Server, fetch
 
-MAX_CALLS = 10_000
+MAX_CALLS, MAX_KEPT = 10_000, 65_536
 LINK_TIMEOUT = 10.0
 
 
@@ -34,7 +35,6 @@ class Simulator(ABC):
     signature_header: ClassVar[str]
     webhook_timeout: float = 15.0
     retries: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)  # the provider's schedule, in a sandbox's time
-    country: ClassVar[str] = "1"
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
@@ -42,7 +42,7 @@ class Simulator(ABC):
         self.phones: dict[str, Phone] = {}
         self.webhooks = Webhooks(self)
         self.waiting: dict[str, list[Job]] = {}  # for phones that are switched off
-        self.calls: list[HttpRequest] = []
+        self.calls: deque[HttpRequest] = deque(maxlen=MAX_CALLS)
         self.failures: list[Exception] = []
         self.control: Any = None  # answers /_sandbox: the sandbox that holds us sets it
         self._server = Server(self.handle)
@@ -176,8 +176,8 @@ class Simulator(ABC):
         """Answer a call, or let it meet its fault."""
         if request.path.startswith("/_sandbox") and self.control:
             return Reply(await self.control.handle(request), _nothing)
-        if len(self.calls) < MAX_CALLS:
-            self.calls.append(request)
+        small = len(request.body) <= MAX_KEPT
+        self.calls.append(request if small else replace(request, body=b""))
         method = "GET" if request.method == "HEAD" else request.method
         found = self._router.find(method, self.path(request))
         if found is None:

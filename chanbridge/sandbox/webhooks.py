@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+MAX_LOG = 10_000
 GATHERS = frozenset({"reorder", "batch", "malformed"})
 TRANSPORT = frozenset({"unreachable", "bad_signature", "lost"})
 
@@ -46,7 +48,7 @@ class Webhooks:
     """The queue of one simulator's webhooks."""
 
     def __init__(self, simulator: Simulator) -> None:
-        self.log: list[Delivery] = []
+        self.log: deque[Delivery] = deque(maxlen=MAX_LOG)
         self._simulator = simulator
         self._queue: asyncio.Queue[Webhook] = asyncio.Queue()
         self._gathered: list[Webhook] = []
@@ -124,10 +126,10 @@ class Webhooks:
     async def _send(self, webhooks: Sequence[Webhook], spoil: int | None = None) -> None:
         duplicate = self._simulator.faults.take(frozenset({"duplicate"}), webhooks[0].name)
         for request in self._simulator.compose(webhooks, spoil):
-            for _ in range(duplicate.size if duplicate else 1):
-                delivery = Delivery(request, tuple(webhook.name for webhook in webhooks), [])
-                self.log.append(delivery)
-                await self._try(delivery)
+            names = tuple(webhook.name for webhook in webhooks)
+            copies = [Delivery(request, names, []) for _ in range(duplicate.size if duplicate else 1)]
+            self.log.extend(copies)
+            await asyncio.gather(*map(self._try, copies))
 
     async def _try(self, delivery: Delivery) -> None:
         fault = self._simulator.faults.take(TRANSPORT, delivery.names[0])

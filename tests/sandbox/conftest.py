@@ -99,10 +99,16 @@ class App:
     def __init__(self) -> None:
         self.requests: list[HttpRequest] = []
         self.answers: list[HttpResponse] = []
+        self.now = self.most = 0  # how many are being served; how many ever were at once
+        self.takes = 0.0
         self._server = Server(self._handle)
 
     async def _handle(self, request: HttpRequest) -> Reply:
         self.requests.append(request)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(self.takes)
+        self.now -= 1
         return Reply(self.answers.pop(0) if self.answers else HttpResponse(), lambda: None)
 
     @property

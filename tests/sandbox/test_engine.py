@@ -158,6 +158,16 @@ async def test_a_webhook_can_come_twice(app, plain: Simulator) -> None:
     assert app.told == ["one", "one", "two"]
 
 
+async def test_fifty_copies_of_a_webhook_come_at_once(app, plain: Simulator) -> None:
+    plain.faults.add("duplicate", size=50)
+    app.takes = 0.2
+
+    await say(plain, "one")
+
+    assert app.told == ["one"] * 50
+    assert app.most == 50
+
+
 async def test_webhooks_can_come_in_the_wrong_order(app, plain: Simulator) -> None:
     plain.faults.add("reorder", size=3)
 
@@ -255,6 +265,26 @@ async def test_a_sandbox_stops_with_connections_open_and_work_waiting(plain: Sim
     assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
+
+
+async def test_a_port_that_is_taken_leaves_no_other_simulator_running(plain: Simulator) -> None:
+    class Other(type(plain)):
+        name = "other"
+
+    taken = int(plain.base_url.rpartition(":")[2])
+    sandbox = Sandbox([Other, type(plain)], ports={"plain": taken})
+
+    with pytest.raises(OSError, match="in use"):
+        await sandbox.__aenter__()
+    with pytest.raises(OSError):
+        await fetch(HttpRequest.get(sandbox["other"].base_url), within=1)
+
+
+async def test_what_was_called_can_be_looked_at_but_large_bodies_are_not_kept(plain: Simulator) -> None:
+    await fetch(send(plain, "small"), within=2)
+    await fetch(send(plain, "x" * 70_000), within=2)
+
+    assert [len(call.body) for call in plain.calls] == [16, 0]
 
 
 def test_the_clock_moves_on_when_told() -> None:

@@ -404,6 +404,7 @@ async def test_a_number_may_be_called_by_get(app, simulator, twilio, ada) -> Non
 async def test_a_received_picture_is_fetched_past_a_host_that_must_not_see_the_credential(
     app, simulator, ada
 ) -> None:
+    simulator.separate_cdn = True
     ada.send_media(JPEG, mime="image/jpeg", filename="box.jpg", caption="The box")
     await simulator.settle()
     [post] = app.posts("/in")
@@ -430,6 +431,21 @@ async def test_a_received_picture_is_fetched_past_a_host_that_must_not_see_the_c
         403,
     ]
     assert (followed.content, followed.headers["content-type"]) == (JPEG, "image/jpeg")
+
+
+async def test_a_received_picture_is_behind_the_credential(app, simulator, ada) -> None:
+    ada.send_media(JPEG, mime="image/jpeg")
+    await simulator.settle()
+    url, settings = app.posts("/in")[0]["MediaUrl0"], simulator.settings()["sms"]
+
+    async with httpx.AsyncClient(auth=(settings["account_sid"], settings["auth_token"])) as client:
+        found = await client.get(url)
+        simulator.faults.add("expired_media")
+        gone = await client.get(url)
+    bare = await fetch(HttpRequest.get(url), within=2)
+
+    assert [found.status_code, gone.status_code, bare.status] == [200, 404, 401]
+    assert (found.content, found.headers["content-type"]) == (JPEG, "image/jpeg")
 
 
 async def test_an_application_that_is_down_is_tried_once_more_unless_the_url_says_otherwise(

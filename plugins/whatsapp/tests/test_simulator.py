@@ -728,6 +728,18 @@ async def test_a_template_that_waits_for_approval_cannot_be_sent_until_it_is(app
     assert app.values[0]["event"] == "APPROVED"
 
 
+async def test_what_has_no_method_is_sent_as_the_platform_writes_it(app, simulator, ada) -> None:
+    preference = {"wa_id": "12025550123", "category": "marketing_messages", "value": "stop"}
+    ada.send_raw({"type": "order", "order": {"catalog_id": "1", "product_items": []}})
+    ada.send_raw({"field": "user_preferences", "value": {"user_preferences": [preference]}})
+    await simulator.settle()
+
+    order, stop = app.values
+    assert (order["messages"][0]["type"], order["messages"][0]["from"]) == ("order", "12025550123")
+    assert stop["user_preferences"] == [preference]
+    assert stop["metadata"] == order["metadata"]
+
+
 async def test_a_tap_on_what_is_not_there_says_so(simulator, ada) -> None:
     with pytest.raises(LookupError, match="shows no option 'Yes'"):
         ada.tap("Yes")

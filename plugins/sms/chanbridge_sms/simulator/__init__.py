@@ -41,7 +41,11 @@ NOTICES = {
 
 
 class TwilioSimulator(Simulator):
-    """Twilio. Give the numbers of its first account; ``add_account`` and the like make more."""
+    """Twilio. Give the numbers of its first account; ``add_account`` and the like make more.
+
+    With ``separate_cdn`` a file is a redirect to another host, as at Twilio. It is off by default, since
+    that host is ``localhost``, and who guards against forged links rightly does not follow there.
+    """
 
     name = "sms"
     signature_header = webhook.HEADER
@@ -49,6 +53,7 @@ class TwilioSimulator(Simulator):
     def __init__(self, numbers: Sequence[str] = ("+12025550111",), *, clock: Clock | None = None) -> None:
         super().__init__(clock)
         self.accounts: dict[str, Account] = {}
+        self.separate_cdn = False
         self.alerts: list[int] = []  # what Twilio's debugger would show: error codes of answers to webhooks
         self.messages = Messages(self)
         self._files = Files(self)

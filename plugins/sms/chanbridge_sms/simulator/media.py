@@ -1,4 +1,4 @@
-"""Files of MMS: behind the account's credential, then on another host that must not see it."""
+"""Files of MMS: behind the account's credential; if asked for, then on another host that must not see it."""
 
 from __future__ import annotations
 
@@ -50,9 +50,11 @@ class Files:
         return gone()
 
     def _redirect(self, call: Call) -> cb.HttpResponse:
-        account, record, _ = self._find(call)
+        account, record, file = self._find(call)
         if account.media_auth:
             self._simulator.admit(call)
+        if not self._simulator.separate_cdn:
+            return _content(file)
         expires = self._simulator.clock.seconds + LINK_SECONDS
         media = call.params["media"]
         seal = _seal(account, media, str(expires))
@@ -71,16 +73,20 @@ class Files:
         )
         if not right or int(expires) <= self._simulator.clock.seconds:
             return cb.HttpResponse.text("The link is wrong or has expired.", status=403)
-        headers = {"content-type": file.mime}
-        if file.filename:
-            headers["content-disposition"] = f'inline; filename="{file.filename}"'
-        return cb.HttpResponse(headers=cb.Headers(headers), body=file.data)
+        return _content(file)
 
     def _find(self, call: Call) -> tuple[Account, Record, File]:
         account, record = self._simulator.messages.find(call)
         if call.params["media"] not in record.media:
             raise Refused(20404, call.request.path)
         return account, record, record.media[call.params["media"]]
+
+
+def _content(file: File) -> cb.HttpResponse:
+    headers = {"content-type": file.mime}
+    if file.filename:
+        headers["content-disposition"] = f'inline; filename="{file.filename}"'
+    return cb.HttpResponse(headers=cb.Headers(headers), body=file.data)
 
 
 def _seal(account: Account, media: str, expires: str) -> str:

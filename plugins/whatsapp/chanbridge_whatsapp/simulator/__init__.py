@@ -1,7 +1,10 @@
 """The WhatsApp Business Platform on a loopback port: messages, media, templates, webhooks, customers.
 
 A phone's ``profile`` may hold ``username``, ``hidden`` (the number is not shared with businesses) and
-``stopped_marketing``. ``Said.option`` on a flow takes its answer from ``Said.data``.
+``stopped_marketing``. ``Said.option`` on a flow takes its answer from ``Said.data``. ``send_raw`` takes
+what a message has of its own (``{"type": "order", "order": ...}``), or a whole change of another webhook
+field (``{"field": "calls", "value": ...}``). Webhooks are named ``message``, ``status``, ``template``,
+``group``, ``call``, ``account`` or as their field is.
 """
 
 from __future__ import annotations
@@ -132,6 +135,9 @@ class WhatsAppSimulator(Simulator):
 
     def say(self, phone: Phone, said: Said) -> str:
         number = self._addressee(phone, said.to)
+        if said.kind == "raw" and "field" in said.data:
+            self.notify(number, said.data["field"], said.data["value"], name=said.data["field"])
+            return ""
         if said.kind == "media":
             shown = [
                 self._media(number, file, said.text if not n else "") for n, file in enumerate(said.files)
