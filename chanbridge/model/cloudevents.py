@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 import msgspec
 from msgspec import Meta
 
-from chanbridge.model import wire
+from chanbridge.model import reading, wire
 from chanbridge.model.base import JSON, Filled
 from chanbridge.model.errors import ValidationError
 from chanbridge.model.events import EVENTS, Event, OtherEvent
@@ -67,7 +67,7 @@ def encode(event: Event) -> bytes:
 
 def _hoisted(event: Event) -> dict[str, Any]:
     data = wire.fields_of(event, _payload(type(event)))
-    envelope = wire.fields_of(_envelope(event, data), wire.plan_of(_Envelope))
+    envelope = wire.fields_of(_envelope(event, data), reading.plan_of(_Envelope))
     return envelope | {name: value for name, value in event.attributes.items() if name not in _OURS}
 
 
@@ -92,16 +92,16 @@ def _envelope(event: Event, data: object) -> _Envelope:
 
 def decode(document: object) -> Event:
     """Read a CloudEvent; one of a type that is not known becomes an `OtherEvent`."""
-    envelope = wire.read_fields(wire.plan_of(Attributes), document)
+    envelope = reading.read_fields(reading.plan_of(Attributes), document)
     name = _name(envelope.pop("type"))
     cls = EVENTS.get(name, OtherEvent)
     data = envelope.pop("data")
     if not cls.TYPE and cls is not OtherEvent and type(data) is dict:
         data = data | {"change": name.rpartition(".")[2]}  # its type says what changed
     try:
-        fields = wire.read_fields(_payload(cls), data)
+        fields = reading.read_fields(_payload(cls), data)
     except ValidationError as error:
-        raise wire.under("data", error) from None
+        raise reading.under("data", error) from None
     if cls is OtherEvent:
         fields["name"] = name
     return cls(**fields, **_attributes(envelope))
@@ -152,9 +152,9 @@ def _attributes(envelope: dict[str, Any]) -> dict[str, Any]:
 
 
 @functools.cache
-def _payload(cls: type[Event]) -> wire.Plan:
+def _payload(cls: type[Event]) -> reading.Plan:
     """The plan of what stands in ``data``."""
-    plan = wire.plan_of(cls)
+    plan = reading.plan_of(cls)
     elsewhere = ELSEWHERE | {"name"} if cls is OtherEvent else ELSEWHERE
     fields = {name: field for name, field in plan.fields.items() if name not in elsewhere}
     return plan._replace(fields=fields, required=plan.required & fields.keys())

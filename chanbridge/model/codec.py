@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from chanbridge.model import cloudevents, wire
+from chanbridge.model import cloudevents, reading, wire
 from chanbridge.model.errors import ValidationError
 from chanbridge.model.events import Event
 from chanbridge.model.message import Message
@@ -38,8 +38,8 @@ def _read(type: type[S], data: object) -> S:
     if issubclass(type, Event):
         return cast(S, _of_class(type, cloudevents.decode(data)))
     if type is Part:
-        return cast(S, wire.read_part(data))
-    return wire.build(type, data)
+        return cast(S, reading.read_part(data))
+    return reading.build(type, data)
 
 
 def _of_class(type: type[Event], event: Event) -> Event:

@@ -18,7 +18,6 @@ from chanbridge.model.media import Media
 from chanbridge.model.parts import PARTS, OtherPart, Part, UnsupportedPart
 from chanbridge.secret import Secret
 
-builtin_type = type
 Schema: TypeAlias = dict[str, Any]
 
 _MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z$"
@@ -60,11 +59,11 @@ class Describer:
         self.definitions: dict[str, Schema] = {}
         self._open = open
 
-    def of(self, type: Any) -> Schema:
-        """Describe a type."""
-        if type in _SCALARS:
-            return dict(_SCALARS[type])
-        origin, args = get_origin(type), get_args(type)
+    def of(self, hint: Any) -> Schema:
+        """Describe a type, as an annotation names it."""
+        if hint in _SCALARS:
+            return dict(_SCALARS[hint])
+        origin, args = get_origin(hint), get_args(hint)
         if origin is Annotated:
             return self.of(args[0]) | _limits(args[1], args[0])
         if origin is Literal:
@@ -75,11 +74,11 @@ class Describer:
             return {"type": "array", "items": self.of(args[0])}
         if origin is dict:
             return {"type": "object", "additionalProperties": self.of(args[1])}
-        if type is types.NoneType:
+        if hint is types.NoneType:
             return {"type": "null"}
-        if not (isinstance(type, builtin_type) and issubclass(type, msgspec.Struct)):
-            raise TypeError(f"no schema for {type}")
-        return self._part(type) if issubclass(type, Part) else self._reference(type)
+        if not (isinstance(hint, type) and issubclass(hint, msgspec.Struct)):
+            raise TypeError(f"no schema for {hint}")
+        return self._part(hint) if issubclass(hint, Part) else self._reference(hint)
 
     def struct(self, cls: type[Any], *, leave_out: frozenset[str] = frozenset()) -> Schema:
         """Describe a struct's fields."""

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import msgspec
 from msgspec import Meta
 
-from chanbridge.model import wire
+from chanbridge.model import reading
 from chanbridge.model.rules import RULES
 
 
@@ -56,7 +56,7 @@ def _checks(cls: type[msgspec.Struct]) -> list[tuple[str, Any, Check]]:
 
 
 def _extra(cls: type[msgspec.Struct]) -> Check:
-    known = wire.plan_of(cls)
+    known = reading.plan_of(cls)
 
     def check(value: Any, path: str) -> Iterator[Problem]:
         yield from _json(value, path)

@@ -315,6 +315,9 @@ def test_words_that_look_like_a_time_are_left_alone():
         ({"parts": [{"kind": "media", "role": "image", "media": {"data": "%%%"}}]},
          "parts[0].media.data: must be bytes in base64"),
         ({"parts": [{"kind": "text", "text": "x", "preview": 1}]}, "parts[0].preview: must be true or false"),
+        ({"parts": [{"kind": "location", "lat": 10**400, "lon": 2}]}, "parts[0].lat: is too large a number"),
+        ({"parts": [], "expires_at": "0001-01-01T00:00:00+01:00"},
+         "expires_at: must be within the years 1 to 9999 in UTC"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_its_path_and_rule(document, problem):
