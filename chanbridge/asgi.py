@@ -24,11 +24,13 @@ from chanbridge.asgi_wire import (
     url_of,
 )
 from chanbridge.blobs import MediaStore
+from chanbridge.gate import LATER, Refused
 from chanbridge.http import Headers, HttpRequest, HttpResponse
-from chanbridge.inbound import LATER, Receiver, Refused
+from chanbridge.inbound import Receiver
 from chanbridge.intake import place_of
 from chanbridge.media import MediaLinks
 from chanbridge.model.errors import SendError
+from chanbridge.patience import Patience
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ class App:
 
     def __init__(self, bridge: Served, body_s: float = BODY_S) -> None:
         self._bridge = bridge
-        self._body_s = body_s
+        self._patience = Patience(body_s)
         self._base = bridge.accounts.public_url
         self._told = False
 
@@ -142,8 +144,7 @@ class App:
         try:
             if declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
                 raise TooLarge
-            async with asyncio.timeout(self._body_s):
-                return await read_body(receive, limit)
+            return await self._patience.limit(read_body(receive, limit))
         except TooLarge as error:
             raise Refused(413, "too_large", CLOSE) from error
         except TimeoutError as error:

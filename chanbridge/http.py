@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, ItemsView, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -42,6 +42,10 @@ class Headers(Mapping[str, str]):
         headers = cls.__new__(cls)
         headers._fields = named
         return headers
+
+    def items(self) -> ItemsView[str, str]:
+        """The fields, the names in lower case."""
+        return self._fields.items()
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower()]

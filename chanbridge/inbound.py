@@ -10,12 +10,13 @@ from typing import NamedTuple
 import msgspec
 
 from chanbridge.accounts import Accounts, AnyChannel, Clock, utc_now
-from chanbridge.channel import Channel, Found
+from chanbridge.channel import Found
+from chanbridge.gate import LATER, Acceptance, Gate, Refused, blame_plugin
 from chanbridge.http import Headers, HttpRequest, HttpResponse
 from chanbridge.intake import Parsed, judge, parse, place_of
 from chanbridge.kept import kept_request, may_hold_files
 from chanbridge.media import MediaService
-from chanbridge.model.errors import PayloadError, SendError, SignatureError
+from chanbridge.model.errors import SendError
 from chanbridge.model.events import Event, ProviderEvent, Wake
 from chanbridge.store.base import Arrival, Journal, KeptRequest, Stored
 from chanbridge.store.engine import StoreError
@@ -25,18 +26,7 @@ from chanbridge.transport.drive import Driver
 _log = logging.getLogger(__name__)
 
 MAX_BODY = 4 * 1024 * 1024
-LATER = {"retry-after": "5"}
 Observer = Callable[[Arrival, Stored], None]
-
-
-class Refused(Exception):
-    """A request is not taken: with which status, and why, in a word that is counted."""
-
-    def __init__(self, status: int, reason: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.headers = headers or {}
 
 
 class Sorted(NamedTuple):
@@ -65,7 +55,7 @@ class Receiver:
         self.observers: list[Observer] = []
         self.tally = Tally(journal.count)
         self._journal = journal
-        self._driver = driver
+        self._gate = Gate(accounts, driver, self.tally)
         self._media = media
         self._clock = clock
 
@@ -76,11 +66,11 @@ class Receiver:
         shall send it again.
         """
         try:
-            channel = self._enter(name, request, below)
-            handshake = self._challenge(channel, request)
+            channel = self._gate.enter(name, request, below)
+            handshake = self._gate.challenge(channel, request)
             if handshake is not None:
                 return handshake
-            await self._verify(channel, request)
+            await self._gate.verify(channel, request)
             found = await self._take(name, channel, request)
         except Refused as refused:
             return self.refuse(refused, name, request.peer)
@@ -107,7 +97,8 @@ class Receiver:
         """
         channel = self.accounts[kept.account]
         at = dt.datetime.fromtimestamp(kept.at, dt.UTC)
-        arrival = await self._arrival(channel, kept.request, parse(channel, kept.request), at)
+        parsed = parse(channel, kept.request)
+        arrival = await self._arrival(channel, kept.request, parsed, at, again=True)
         arrival.replay = kept.id
         return await self._keep(arrival)
 
@@ -122,45 +113,6 @@ class Receiver:
         answer = HttpResponse.of_json({"error": refused.reason}, status=refused.status)
         return msgspec.structs.replace(answer, headers=Headers({**answer.headers, **refused.headers}))
 
-    def _enter(self, name: str, request: HttpRequest, below: str) -> AnyChannel:
-        channel = self.accounts.get(name)
-        if channel is None:
-            raise Refused(404, "unknown_account")
-        door = self.accounts.doors.get(name)
-        if door is not None and (reason := door.refuses(below, request.peer)):
-            raise Refused(404 if reason == "path_token" else 403, reason)
-        return channel
-
-    def _challenge(self, channel: AnyChannel, request: HttpRequest) -> HttpResponse | None:
-        try:
-            answer = channel.challenge(request)
-        except SignatureError as error:
-            raise Refused(403, "handshake") from error
-        except PayloadError as error:
-            raise Refused(400, "malformed") from error
-        except Exception as error:
-            raise self._plugin_failed(channel, "challenge", error) from error
-        if answer is None and request.method not in channel.methods:
-            handshakes = {"GET"} if channel.can("challenge") else set()
-            raise Refused(405, "method", {"allow": ", ".join(sorted({*channel.methods} | handshakes))})
-        return answer
-
-    async def _verify(self, channel: AnyChannel, request: HttpRequest) -> None:
-        if type(channel).verify is Channel.verify:
-            raise Refused(404, "no_webhooks")
-        try:
-            verdict = channel.verify(request)
-            if verdict is not None:
-                await self._driver.run(verdict, channel)
-        except SignatureError as error:
-            raise Refused(403, "signature") from error
-        except PayloadError as error:
-            raise Refused(400, "malformed") from error
-        except SendError as error:  # the provider's key cannot be had just now
-            raise Refused(503, "key_unavailable", LATER) from error
-        except Exception as error:
-            raise self._plugin_failed(channel, "verify", error) from error
-
     async def _take(self, name: str, channel: AnyChannel, request: HttpRequest) -> list[Found]:
         parsed = parse(channel, request)
         door = self.accounts.doors.get(name)
@@ -174,13 +126,20 @@ class Receiver:
         return parsed.found
 
     async def _arrival(
-        self, channel: AnyChannel, request: HttpRequest, parsed: Parsed, at: dt.datetime
+        self,
+        channel: AnyChannel,
+        request: HttpRequest,
+        parsed: Parsed,
+        at: dt.datetime,
+        *,
+        again: bool = False,
     ) -> Arrival:
         problem = parsed.problem
         try:
-            events, wakes, strays = await self._sort(channel, request, parsed.found, at)
+            accepts = Acceptance(self._gate, request, at if again else None)
+            events, wakes, strays = await self._sort(channel, parsed.found, accepts)
         except Exception as error:  # the plugin's `owns`
-            self._plugin_failed(channel, "owns", error)
+            blame_plugin(self.tally, channel, "owns", error)
             events, wakes, strays = [], [], 0
             problem = f"owns failed: {type(error).__name__}"
         if may_hold_files(request):
@@ -192,32 +151,20 @@ class Receiver:
             account=channel.account.name, at=at, events=events, wakes=wakes, state=state, reason=reason
         )
 
-    async def _sort(
-        self, channel: AnyChannel, request: HttpRequest, found: Sequence[Found], at: dt.datetime
-    ) -> Sorted:
+    async def _sort(self, channel: AnyChannel, found: Sequence[Found], accepts: Acceptance) -> Sorted:
         name = channel.account.name
         events: list[Event] = []
         wakes: list[Wake] = []
-        accepts = None
         for item in found:
             if isinstance(item, Wake):
                 wakes.append(item)
             elif not item.account_id or channel.owns(item.account_id):
                 events.append(item.replace(account=name))
             else:
-                accepts = accepts or _Acceptance(self, request, at)
                 owner = await self.accounts.owner_of(name, item.account_id, accepts)
                 if owner:
                     events.append(item.replace(account=owner))
         return Sorted(events, wakes, len(found) - len(events) - len(wakes))
-
-    async def accepts(self, name: str, request: HttpRequest, at: dt.datetime) -> bool:
-        """Say whether an account's own ``verify`` takes a request that came in elsewhere, at a given time."""
-        try:
-            await self._verify(self.accounts.as_of(name, at), request)
-        except Refused:
-            return False
-        return True
 
     async def _without_files(self, events: list[Event]) -> list[Event]:
         try:
@@ -253,35 +200,14 @@ class Receiver:
         if unmapped:
             self.tally.add("provider_events", unmapped)
         for observer in self.observers:
-            observer(arrival, stored)
+            try:
+                observer(arrival, stored)
+            except Exception as error:  # it is on disk, whoever did not want to hear of it
+                _log.error("observer.failed", extra={"error": type(error).__name__, "at": place_of(error)})
 
     def _acknowledge(self, channel: AnyChannel, request: HttpRequest, found: list[Found]) -> HttpResponse:
         try:
             return channel.acknowledge(request, found)
         except Exception as error:  # it is on disk: the provider need not send it again
-            self._plugin_failed(channel, "acknowledge", error)
+            blame_plugin(self.tally, channel, "acknowledge", error)
             return HttpResponse()
-
-    def _plugin_failed(self, channel: AnyChannel, method: str, error: Exception) -> Refused:
-        """Log whose code failed; the refusal is a 500, so that the provider tries again."""
-        self.tally.add("plugin.failed")
-        _log.error(
-            "plugin.failed", extra={"plugin": channel.name, "account": channel.account.name, "method": method,
-                                    "error": type(error).__name__, "at": place_of(error)},
-        )  # fmt: skip
-        return Refused(500, "plugin")
-
-
-class _Acceptance:
-    """Asks each other account once whether it takes a request."""
-
-    def __init__(self, receiver: Receiver, request: HttpRequest, at: dt.datetime) -> None:
-        self._receiver = receiver
-        self._request = request
-        self._at = at
-        self._known: dict[str, bool] = {}
-
-    async def __call__(self, name: str) -> bool:
-        if name not in self._known:
-            self._known[name] = await self._receiver.accepts(name, self._request, self._at)
-        return self._known[name]

@@ -12,20 +12,22 @@ from chanbridge.redact import MASK, redact_url
 _CREDENTIAL = re.compile(r"authorization|cookie|token|secret|api-?key|password|credential|session")
 
 
-@lru_cache(maxsize=1024)
-def _is_credential(header: str) -> bool:
+@lru_cache(maxsize=256)
+def _credentials(names: tuple[str, ...]) -> tuple[str, ...]:
     # A signature is none: it fits this one body, and proves at a replay whose request it was.
-    return _CREDENTIAL.search(header) is not None
+    return tuple(name for name in names if _CREDENTIAL.search(name))
 
 
 def kept_request(request: HttpRequest, token: str = "") -> HttpRequest:
     """Give a verified webhook as the journal may keep it; ``token`` is its secret piece of the path."""
     url = request.url.replace(token, MASK) if token else request.url
-    headers = {name: MASK if _is_credential(name) else value for name, value in request.headers.items()}
+    headers = request.headers
+    if credentials := _credentials(tuple(headers)):
+        headers = Headers({**headers, **dict.fromkeys(credentials, MASK)})
     return HttpRequest(
         method=request.method,
         url=redact_url(url) if "?" in url else url,
-        headers=Headers(headers),
+        headers=headers,
         body=request.body,
     )
 

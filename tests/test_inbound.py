@@ -466,3 +466,28 @@ async def test_counts_that_cannot_be_written_are_counted_on(receiver, journal, m
     await receiver.tally.close()
 
     assert await journal.counters() == {"refused.signature": 2}
+
+
+async def test_another_account_is_asked_once_for_all_its_events(receiver, journal, monkeypatch):
+    asked = []
+    verify = receiver.accounts["shop"].verify
+    monkeypatch.setattr(
+        receiver.accounts["shop"], "verify", lambda request: asked.append(1) or verify(request)
+    )
+
+    await receiver.receive("main", pigeon_webhook(*(call(f"m{n}", to=SECOND) for n in range(5))))
+
+    assert [event.account for event in await stored(journal)] == ["shop"] * 5
+    assert len(asked) == 1
+
+
+async def test_who_listens_for_news_and_fails_does_not_make_the_provider_try_again(receiver, journal, caplog):
+    def broken(arrival, stored):
+        raise RuntimeError("a message's words")
+
+    receiver.observers.append(broken)
+
+    answer = await receiver.receive("main", pigeon_webhook(call()))
+
+    assert answer.status == 200
+    assert [record.message for record in caplog.records] == ["observer.failed"]

@@ -1,0 +1,114 @@
+"""Who may come in: the secret path, the handshake, the signature. Whatever a plugin does, it is answered."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+from chanbridge.accounts import Accounts, AnyChannel
+from chanbridge.channel import Channel
+from chanbridge.http import HttpRequest, HttpResponse
+from chanbridge.intake import place_of
+from chanbridge.model.errors import PayloadError, SendError, SignatureError
+from chanbridge.tally import Tally
+from chanbridge.transport.drive import Driver
+
+_log = logging.getLogger(__name__)
+
+LATER = {"retry-after": "5"}
+
+
+class Refused(Exception):
+    """A request is not taken: with which status, and why, in a word that is counted."""
+
+    def __init__(self, status: int, reason: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.headers = headers or {}
+
+
+class Gate:
+    """Lets requests in, or raises `Refused`."""
+
+    def __init__(self, accounts: Accounts, driver: Driver, tally: Tally) -> None:
+        self._accounts = accounts
+        self._driver = driver
+        self._tally = tally
+
+    def enter(self, name: str, request: HttpRequest, below: str) -> AnyChannel:
+        """Give the channel of an account whose path and addresses let the request in."""
+        channel = self._accounts.get(name)
+        if channel is None:
+            raise Refused(404, "unknown_account")
+        door = self._accounts.doors.get(name)
+        if door is not None and (reason := door.refuses(below, request.peer)):
+            raise Refused(404 if reason == "path_token" else 403, reason)
+        return channel
+
+    def challenge(self, channel: AnyChannel, request: HttpRequest) -> HttpResponse | None:
+        """Answer a handshake; None if it is none, and comes by a method that webhooks come by."""
+        try:
+            answer = channel.challenge(request)
+        except SignatureError as error:
+            raise Refused(403, "handshake") from error
+        except PayloadError as error:
+            raise Refused(400, "malformed") from error
+        except Exception as error:
+            raise self._blame(channel, "challenge", error) from error
+        if answer is None and request.method not in channel.methods:
+            handshakes = {"GET"} if channel.can("challenge") else set()
+            raise Refused(405, "method", {"allow": ", ".join(sorted({*channel.methods} | handshakes))})
+        return answer
+
+    async def verify(self, channel: AnyChannel, request: HttpRequest) -> None:
+        """Let only what the provider sent pass."""
+        if type(channel).verify is Channel.verify:
+            raise Refused(404, "no_webhooks")
+        try:
+            verdict = channel.verify(request)
+            if verdict is not None:
+                await self._driver.run(verdict, channel)
+        except SignatureError as error:
+            raise Refused(403, "signature") from error
+        except PayloadError as error:
+            raise Refused(400, "malformed") from error
+        except SendError as error:  # the provider's key cannot be had just now
+            raise Refused(503, "key_unavailable", LATER) from error
+        except Exception as error:
+            raise self._blame(channel, "verify", error) from error
+
+    async def accepts(self, name: str, request: HttpRequest, at: dt.datetime | None = None) -> bool:
+        """Say whether an account takes a request that came in elsewhere, now or as of a time."""
+        channel = self._accounts.as_of(name, at) if at else self._accounts[name]
+        try:
+            await self.verify(channel, request)
+        except Refused:
+            return False
+        return True
+
+    def _blame(self, channel: AnyChannel, method: str, error: Exception) -> Refused:
+        blame_plugin(self._tally, channel, method, error)
+        return Refused(500, "plugin")  # so that the provider tries again
+
+
+def blame_plugin(tally: Tally, channel: AnyChannel, method: str, error: Exception) -> None:
+    """Count and log whose code failed, and where; its words are left out, they may quote a message."""
+    tally.add("plugin.failed")
+    blame = {"plugin": channel.name, "account": channel.account.name, "method": method}
+    _log.error("plugin.failed", extra={**blame, "error": type(error).__name__, "at": place_of(error)})
+
+
+class Acceptance:
+    """Asks each other account once whether it takes a request."""
+
+    def __init__(self, gate: Gate, request: HttpRequest, at: dt.datetime | None) -> None:
+        self._gate = gate
+        self._request = request
+        self._at = at
+        self._known: dict[str, bool] = {}
+
+    async def __call__(self, name: str) -> bool:
+        if name not in self._known:
+            self._known[name] = await self._gate.accepts(name, self._request, self._at)
+        return self._known[name]
