@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import chanbridge as cb
+from chanbridge.testing import drive, ok
 from chanbridge_whatsapp import WhatsApp, WhatsAppConfig
 
 NUMBER_ID = "100000000000001"
@@ -55,3 +56,42 @@ def webhook() -> Callable[..., cb.HttpRequest]:
         return post({"object": "whatsapp_business_account", "entry": [entry]})
 
     return wrap
+
+
+@pytest.fixture
+def step() -> Callable[..., cb.Step]:
+    """Make a step to a contact, with our key."""
+
+    def make_step(*parts: cb.Part, **fields: Any) -> cb.Step:
+        to = cb.Conversation(address="whatsapp:+12025550123")
+        return cb.Step(parts=parts, **{"to": to, "key": "job-17", **fields})
+
+    return make_step
+
+
+HEAD = ("messaging_product", "recipient_type", "to", "biz_opaque_callback_data")
+
+
+@pytest.fixture
+def content(channel: WhatsApp) -> Callable[[cb.Step], dict[str, Any]]:
+    """Give what a step says, without its head."""
+
+    def said(step: cb.Step) -> dict[str, Any]:
+        [request] = drive(channel.send(step), ok(messages=[{"id": "wamid.1"}]), channel=channel).requests
+        body: dict[str, Any] = request.json()
+        return {key: value for key, value in body.items() if key not in HEAD}
+
+    return said
+
+
+@pytest.fixture
+def interactive(content: Callable[[cb.Step], dict[str, Any]]) -> Callable[[cb.Step], dict[str, Any]]:
+    """Give the interactive object of a step that is nothing else."""
+
+    def shown(step: cb.Step) -> Any:
+        said = content(step)
+        assert said.keys() == {"type", "interactive"}
+        assert said["type"] == "interactive"
+        return said["interactive"]
+
+    return shown
