@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class Failed(click.ClickException):
+    """The command cannot do what it was asked for; the exit code is 1."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.ctx = click.get_current_context(silent=True)
+
+
 def config_options(function: F) -> F:
     """Add ``--config`` and ``--allow-literal-secrets``."""
     literal = click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chanbridge.cli.common import config_options
+from chanbridge.cli.common import Failed, config_options
 from chanbridge.cli.output import json_option, plain, print_json, wants_json
 from chanbridge.cli.storing import with_store
 
@@ -94,7 +94,7 @@ async def _show_events(store: SqliteStore, conversation: str, limit: int, as_jso
 async def _show_request(store: SqliteStore, id: int) -> int:
     kept = await store.journal.request(id)
     if kept is None:
-        raise click.ClickException(f"--request: there is no request {id}")
+        raise Failed(f"--request: there is no request {id}")
     print_json(recorded(kept.request))
     return 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chanbridge.cli.common import config_options
+from chanbridge.cli.common import Failed, config_options
 from chanbridge.cli.output import json_option, note, plain, print_json, wants_json
 from chanbridge.cli.storing import with_store
 
@@ -107,7 +107,7 @@ def settle(
 
     async def work(store: SqliteStore) -> int:
         if not await store.outbox.resolve_unknown(message, step, outcome):
-            raise click.ClickException(f"no step {step} of {message} is of unknown outcome")
+            raise Failed(f"no step {step} of {message} is of unknown outcome")
         _say(as_json, {"message": message, "step": step, "outcome": outcome}, f"settled: {outcome}")
         return 0
 

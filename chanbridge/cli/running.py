@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-import click
+from chanbridge.cli.common import Failed
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
@@ -58,7 +58,7 @@ def _server(app: Any, host: str, port: int) -> tuple[Any, Any]:
         import uvicorn
     except ImportError as error:
         mend = "pip install 'chanbridge[serve]'"
-        raise click.ClickException(f"serving HTTP needs uvicorn: {mend}") from error
+        raise Failed(f"serving HTTP needs uvicorn: {mend}") from error
 
     class Server(uvicorn.Server):
         @contextlib.contextmanager
@@ -76,13 +76,13 @@ def _sockets(config: Any, host: str, port: int) -> list[Any]:
     try:
         return [config.bind_socket()]
     except (OSError, SystemExit) as error:
-        raise click.ClickException(f"--port: {host}:{port} cannot be listened on: is it in use?") from error
+        raise Failed(f"--port: {host}:{port} cannot be listened on: is it in use?") from error
 
 
 async def _url(server: Any, task: asyncio.Task[None], host: str) -> str:
     while not server.started:
         if task.done():
-            raise click.ClickException("the server did not start")
+            raise Failed("the server did not start")
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     shown = f"[{host}]" if ":" in host else host

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chanbridge.cli.common import new_registry
+from chanbridge.cli.common import Failed, new_registry
 from chanbridge.cli.output import json_option, note, print_json, wants_json
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ def command(
 def _chosen(registry: Registry, names: tuple[str, ...]) -> list[Any]:
     installed = {simulator.name: simulator for simulator in registry.simulators()}
     if not installed:
-        raise click.ClickException(
-            "no simulator is installed: pip install chanbridge-whatsapp, chanbridge-sms, ..."
-        )
+        raise Failed("no simulator is installed: pip install chanbridge-whatsapp, chanbridge-sms, ...")
     for name in names:
         if name not in installed:
             raise click.UsageError(f"SIMULATOR: no '{name}': there are {', '.join(sorted(installed))}")

@@ -8,9 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from chanbridge.cli.common import new_registry, settings_of
+from chanbridge.cli.common import Failed, new_registry, settings_of
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
@@ -40,7 +38,7 @@ async def idle_bridge(config: Path | None, allow_literal_secrets: bool) -> Async
     try:
         await bridge.start("nothing")
     except StoreError as error:
-        raise click.ClickException(f"the store cannot be opened: {error}") from error
+        raise Failed(f"the store cannot be opened: {error}") from error
     try:
         yield bridge
     finally:

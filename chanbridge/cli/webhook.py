@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -10,7 +12,8 @@ import msgspec
 from chanbridge.http import Headers, HttpRequest
 from chanbridge.model.errors import ValidationError
 
-_KEYS = {"method", "path", "url", "query", "headers", "body", "peer"}
+_KEYS = {"method", "path", "url", "query", "headers", "body", "base64", "peer"}
+_TELLING = {"method", "base64"}
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 
@@ -21,7 +24,7 @@ def read_request(content: bytes, webhook_url: str) -> HttpRequest:
     if recorded is None:
         headers = Headers({"content-type": _guess(content)})
         return HttpRequest(method="POST", url=webhook_url, headers=headers, body=content)
-    body = _body(recorded.get("body", ""))
+    body = _body(recorded)
     headers = Headers(_headers(recorded.get("headers") or {}))
     if body and "content-type" not in headers:
         headers = Headers({**headers, "content-type": _guess(body)})
@@ -42,11 +45,17 @@ def _recorded(content: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(found, dict) or not found.keys() <= _KEYS:
         return None
-    is_request = isinstance(found.get("body"), str | dict | list) or "method" in found
+    is_request = isinstance(found.get("body"), str | dict | list) or not found.keys().isdisjoint(_TELLING)
     return found if is_request else None
 
 
-def _body(body: Any) -> bytes:
+def _body(recorded: dict[str, Any]) -> bytes:
+    if "base64" in recorded:
+        try:
+            return base64.b64decode(str(recorded["base64"]), validate=True)
+        except binascii.Error as error:
+            raise ValidationError("base64", "must be base64") from error
+    body = recorded.get("body", "")
     return body.encode() if isinstance(body, str) else msgspec.json.encode(body)
 
 

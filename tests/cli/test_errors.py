@@ -10,7 +10,6 @@ import pytest
 import chanbridge as cb
 from chanbridge.cli.app import exit_code
 
-
 SESSION = (Path(__file__).parent / "errors.txt").read_text().splitlines()
 
 

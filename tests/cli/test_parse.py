@@ -146,3 +146,7 @@ def test_a_body_that_is_an_object_is_sent_as_json():
 
     assert (request.method, request.content, request.headers["a"]) == ("PUT", b'{"x":1}', "1, 2")
     assert request.headers["content-type"] == "application/json"
+
+
+def test_a_body_that_is_no_text_is_recorded_as_base64():
+    assert read_request(b'{"base64": "//4="}', URL).content == b"\xff\xfe"

@@ -1,0 +1,233 @@
+"""``chanbridge send``: planned, shown, sent to a provider on the loopback, waited for."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from chanbridge.cli.preview import with_files
+from chanbridge.model.message import Message
+from tests.cli.conftest import CONFIG, Cli
+
+TO = "pigeon:+12025550123"
+
+
+class Provider:
+    """Answers POST /messages with ``status``, and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.requests: list[tuple[str, Any]] = []
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                provider.requests.append((self.headers["authorization"], json.loads(body)))
+                self._answer({"id": "sent-1-TEST"})
+
+            def do_GET(self) -> None:
+                self._answer({"name": "Pigeon & Co"})
+
+            def _answer(self, document: Any) -> None:
+                content = json.dumps(document).encode()
+                self.send_response(provider.status)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *args: Any) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    provider = Provider()
+    thread = threading.Thread(target=provider.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield provider
+    provider.server.shutdown()
+    thread.join()
+    provider.server.server_close()
+
+
+@pytest.fixture
+def wired(configured: Cli, provider: Provider, tmp_path) -> Cli:
+    """A configuration whose account talks to the provider on the loopback."""
+    (tmp_path / "chanbridge.toml").write_text(f'{CONFIG}base_url = "{provider.url}"\n')
+    return configured
+
+
+def test_a_message_is_sent_and_its_receipt_printed(wired, provider):
+    ran = wired("send", TO, "Your mug has shipped")
+
+    [receipt] = ran.json
+    assert (ran.code, ran.err) == (0, "")
+    assert (receipt["state"], receipt["external"], receipt["losses"]) == ("submitted", ["sent-1-TEST"], [])
+    assert (receipt["account"], receipt["to"]) == ("loft", TO)
+    assert provider.requests == [
+        ("Bearer TEST-api-key", {"to": "+12025550123", "text": "Your mug has shipped", "buttons": []})
+    ]
+
+
+def test_text_comes_from_standard_input_where_it_is_omitted(wired, provider):
+    wired("send", TO, stdin=b"from a pipe\n")
+
+    assert provider.requests[0][1]["text"] == "from a pipe"
+
+
+def test_buttons_go_out_as_buttons(wired, provider):
+    wired("send", TO, "Keep it?", "--button", "Yes", "--button", "No")
+
+    assert provider.requests[0][1]["buttons"] == ["Yes", "No"]
+
+
+def test_a_document_is_sent_as_it_stands(wired, provider):
+    wired("send", TO, "--json", "-", stdin=b'{"parts": [{"kind": "text", "text": "as JSON"}]}')
+
+    assert provider.requests[0][1]["text"] == "as JSON"
+
+
+def test_a_refused_message_is_exit_code_1_with_the_failure_in_the_receipt(wired, provider):
+    provider.status = 400
+
+    ran = wired("send", TO, "Hi")
+
+    assert ran.code == 1
+    assert (ran.json[0]["state"], ran.json[0]["error"]["code"]) == ("failed", "invalid_request")
+    assert ran.err == "chanbridge: invalid_request\n"
+
+
+def test_a_provider_that_is_down_is_exit_code_75_and_the_message_is_kept(wired, provider):
+    provider.status = 503
+
+    ran = wired("send", TO, "Hi", "--timeout", "0.3")
+    kept = wired("outbox", "list")
+
+    assert ran.code == 75
+    assert ran.err == (
+        f"chanbridge send: --wait: not submitted within 0.3 s; the message is kept, id {ran.json[0]['id']}\n"
+    )
+    assert [(item["message"], item["state"]) for item in kept.json] == [(ran.json[0]["id"], "queued")]
+
+
+def test_a_message_may_only_be_kept_and_be_dropped_again(wired, provider):
+    sent = wired("send", TO, "Hi", "--wait", "queued")
+    dropped = wired("outbox", "drop", sent.json[0]["id"])
+    again = wired("outbox", "drop", sent.json[0]["id"])
+
+    assert (sent.code, sent.json[0]["state"], provider.requests) == (0, "queued", [])
+    assert (dropped.code, dropped.json) == (0, [{"message": sent.json[0]["id"], "dropped": 1}])
+    assert (again.code, again.json[0]["dropped"]) == (1, 0)
+
+
+def test_the_secret_of_an_account_is_printed_nowhere(wired, provider):
+    provider.status = 401
+
+    ran = wired("send", TO, "Hi", "--timeout", "0.3")
+    held = wired("outbox", "list")
+
+    assert held.err == "loft is held: auth_failed: mend it, then: chanbridge outbox release loft\n"
+    assert "TEST-api-key" not in ran.out + ran.err + held.out + held.err
+    assert wired("outbox", "release", "loft").json == [{"account": "loft", "released": True}]
+
+
+def test_an_account_must_be_named_where_several_fit(wired, tmp_path):
+    path = tmp_path / "chanbridge.toml"
+    path.write_text(path.read_text() + CONFIG.partition("\n\n")[2].replace("loft", "barn"))
+
+    unnamed = wired("send", TO, "Hi", "--dry-run")
+    wrong = wired("send", TO, "Hi", "--dry-run", "-a", "shed")
+    named = wired("send", TO, "Hi", "--dry-run", "-a", "barn")
+
+    assert unnamed.err == "chanbridge send: --account: several fit pigeon, name one of: loft, barn\n"
+    assert (
+        wrong.err
+        == "chanbridge send: --account: no account 'shed' in chanbridge.toml (there is: loft, barn)\n"
+    )
+    assert (unnamed.code, wrong.code, named.code) == (2, 2, 0)
+
+
+def test_a_dry_run_prints_each_request_and_makes_none(wired, provider):
+    ran = wired("send", TO, "Hi", "--dry-run")
+
+    [request] = ran.json
+    assert (request["method"], request["url"]) == ("POST", f"{provider.url}/messages")
+    assert request["json"] == {"to": "+12025550123", "text": "Hi", "buttons": []}
+    assert provider.requests == []
+
+
+def test_a_dry_run_needs_no_configuration(cli):
+    ran = cli("send", TO, "Hi", "--dry-run")
+
+    assert ran.json[0]["url"] == "https://api.pigeon.example/v2/messages"
+    assert ran.err == "no account is configured, so these stand in: number, api_key, webhook_secret\n"
+
+
+def test_a_plan_shows_steps_and_losses(cli):
+    ran = cli("send", TO, "Which?", "--plan", *["--button=a", "--button=b", "--button=c"])
+
+    [plan] = ran.json
+    assert (plan["channel"], plan["loss"]) == ("pigeon", "affordance")
+    assert "1) a" in plan["steps"][0]["parts"][0]["text"]
+    assert [(loss["rule"], loss["level"]) for loss in plan["losses"]] == [("D6", "affordance")]
+
+
+def test_a_plan_for_all_channels_names_the_one_that_refuses(cli, tmp_path):
+    (tmp_path / "a.bin").write_bytes(b"x")
+
+    ran = cli("send", TO, "--media", "a.bin", "--plan", "--all")
+
+    assert ran.code == 1
+    assert (ran.json[0]["channel"], ran.json[0]["error"]["code"]) == ("pigeon", "unsupported_content")
+
+
+def test_a_local_file_is_planned_by_its_hash_and_stays_where_it_is(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"abc")
+
+    [part] = with_files(Message.file(path)).parts
+
+    assert part.media.blob == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert part.media.url == ""
+
+
+def test_doctor_asks_the_provider(wired):
+    ran = wired("doctor")
+
+    assert ran.code == 0
+    assert ran.json[-1] == {"account": "loft", "level": "ok", "what": "the key belongs to Pigeon & Co"}
+
+
+def test_doctor_tells_what_the_provider_refuses(wired, provider):
+    provider.status = 401
+
+    ran = wired("doctor")
+
+    assert ran.code == 1
+    assert ran.json[-1] == {
+        "account": "loft", "level": "error", "what": "auth_failed", "mend": "renew the credential"
+    }  # fmt: skip
+
+
+def test_doctor_names_every_problem_of_the_configuration(configured, monkeypatch):
+    monkeypatch.delenv("PIGEON_API_KEY")
+    monkeypatch.delenv("PIGEON_WEBHOOK_SECRET")
+
+    ran = configured("doctor")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines() == [
+        "chanbridge: chanbridge.toml:6: accounts.loft.api_key: "
+        "the environment variable PIGEON_API_KEY is not set",
+        "chanbridge: chanbridge.toml:7: accounts.loft.webhook_secret: "
+        "the environment variable PIGEON_WEBHOOK_SECRET is not set",
+    ]

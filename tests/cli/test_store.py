@@ -1,0 +1,135 @@
+"""What was recorded, taken in, looked at, parked and run again."""
+
+from __future__ import annotations
+
+import msgspec
+
+import chanbridge as cb
+from chanbridge.model.validate import validate
+from tests.cli.conftest import CONFIG, Pigeon
+
+HELLO = b'[{"id": "m-1-TEST", "from": "+12025550123", "text": "Hello"}]'
+ODD = b'[{"id": "m-2-TEST", "from": "+12025550124", "words": "Hello"}]'
+
+
+def record(tmp_path, *bodies: bytes) -> str:
+    lines = [{"account": "loft", "body": body.decode()} for body in bodies]
+    (tmp_path / "rec.jsonl").write_bytes(b"\n".join(msgspec.json.encode(line) for line in lines))
+    return "rec.jsonl"
+
+
+def mended(self, raw):
+    call = msgspec.json.decode(raw)
+    text = call.get("text") or call["words"]
+    return cb.MessageReceived.text(text, sender=self.contact(call["from"]), provider_id=call["id"])
+
+
+def test_recorded_requests_are_taken_in_and_their_events_printed(configured, tmp_path):
+    ran = configured("listen", "--replay", record(tmp_path, HELLO))
+
+    [event] = ran.json
+    assert ran.code == 0
+    assert event["data"]["message"]["parts"] == [{"kind": "text", "text": "Hello"}]
+    assert event["source"] == "/accounts/loft"
+    assert validate(event, "event") == []
+
+
+def test_what_is_known_already_gives_no_event(configured, tmp_path):
+    path = record(tmp_path, HELLO)
+    configured("listen", "--replay", path)
+
+    ran = configured("listen", "--replay", path)
+
+    assert (ran.code, ran.out, ran.err) == (0, "", "rec.jsonl:1: 1 known already\n")
+
+
+def test_a_recorded_request_of_an_account_that_is_gone_is_named(configured, tmp_path):
+    (tmp_path / "rec.jsonl").write_bytes(b'{"account": "shed", "body": ""}')
+
+    ran = configured("listen", "--replay", "rec.jsonl")
+
+    assert ran.code == 2
+    assert ran.err == "chanbridge listen: --replay: rec.jsonl:1: no account 'shed' is configured\n"
+
+
+def test_the_inbox_prints_the_newest_events_last(configured, tmp_path):
+    others = b'[{"id": "m-3-TEST", "from": "+12025550125", "text": "Third"}]'
+    configured("listen", "--replay", record(tmp_path, HELLO, others))
+
+    everything = configured("inbox")
+    newest = configured("inbox", "-n", "1")
+    talk = configured("inbox", "loft/+12025550123")
+
+    assert [event["providerid"] for event in everything.json] == ["m-1-TEST", "m-3-TEST"]
+    assert [event["providerid"] for event in newest.json] == ["m-3-TEST"]
+    assert [event["providerid"] for event in talk.json] == ["m-1-TEST"]
+
+
+def test_a_request_that_is_not_understood_is_kept_shown_and_run_again(configured, tmp_path, monkeypatch):
+    configured("listen", "--replay", record(tmp_path, HELLO, ODD))
+
+    [kept] = configured("inbox", "--requests", "quarantined").json
+    request = configured("inbox", "--request", str(kept["id"]))
+    still = configured("replay")
+    monkeypatch.setattr(Pigeon, "_event", mended)
+    good = configured("replay", str(kept["id"]))
+    left = configured("replay")
+
+    assert (kept["account"], kept["state"], kept["reason"]) == (
+        "loft",
+        "quarantined",
+        "PayloadError: no text",
+    )
+    assert request.json[0]["body"].encode() == ODD
+    assert (still.code, still.json[0]["state"]) == (1, "quarantined")
+    assert (good.code, good.json) == (0, [{"id": kept["id"], "state": "ok", "new": 1, "known": 0}])
+    assert (left.code, left.out, left.err) == (0, "", "nothing to replay\n")
+    assert configured("inbox", "-n", "1").json[0]["type"] == "chanbridge.message.received"
+
+
+def test_a_request_that_is_not_there_is_named(configured):
+    assert configured("replay", "7").err == (
+        "chanbridge replay: ID: there is no request 7: see 'chanbridge inbox --requests all'\n"
+    )
+    assert configured("inbox", "--request", "7").err == "chanbridge inbox: --request: there is no request 7\n"
+
+
+def test_a_program_is_given_each_event_as_json(configured, tmp_path):
+    configured("listen", "--replay", record(tmp_path, HELLO), "--exec", f"tee {tmp_path}/seen")
+
+    assert msgspec.json.decode((tmp_path / "seen").read_bytes())["providerid"] == "m-1-TEST"
+
+
+def test_an_event_for_which_the_program_fails_is_parked_and_can_be_shown_again(configured, tmp_path):
+    (tmp_path / "chanbridge.toml").write_text(f"policy = {{handler_attempts = 1}}\n{CONFIG}")
+
+    configured("listen", "--replay", record(tmp_path, HELLO), "--exec", "false")
+    [item] = configured("parked", "list").json
+    retried = configured("parked", "retry", str(item["id"]))
+    again = configured("listen", "--replay", record(tmp_path), "--exec", f"tee {tmp_path}/seen")
+
+    assert (item["kind"], item["consumer"]) == ("event", "handlers")
+    assert retried.json == [{"id": item["id"], "retried": True}]
+    assert [event["providerid"] for event in again.json] == ["m-1-TEST"]
+    assert (tmp_path / "seen").exists()
+    assert configured("parked", "list").out == ""
+
+
+def test_a_parked_item_can_be_dropped_once(configured, tmp_path):
+    (tmp_path / "chanbridge.toml").write_text(f"policy = {{handler_attempts = 1}}\n{CONFIG}")
+    configured("listen", "--replay", record(tmp_path, HELLO), "--exec", "false")
+
+    first = configured("parked", "drop", "1")
+    second = configured("parked", "drop", "1")
+
+    assert (first.code, first.json) == (0, [{"id": 1, "dropped": True}])
+    assert (second.code, second.err) == (1, "chanbridge parked: ID: nothing to be dropped is parked as 1\n")
+
+
+def test_a_step_of_unknown_outcome_that_is_none_is_named(configured):
+    ran = configured("outbox", "settle", "no-such", "0", "sent")
+
+    assert (ran.code, ran.err) == (
+        1,
+        "chanbridge outbox settle: no step 0 of no-such is of unknown outcome\n",
+    )
