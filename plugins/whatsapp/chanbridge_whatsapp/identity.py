@@ -30,7 +30,7 @@ def normalise(id: str) -> str:
     if _PHONE.fullmatch(text):
         digits = re.sub(r"\D", "", text)
         if len(digits) <= 15:
-            return canonical(e164(f"+{digits}").removeprefix("+"))
+            return canonical(e164(canonical(digits)).removeprefix("+"))
     group = text.removeprefix("group:")
     if _GROUP.fullmatch(group) and not group.startswith("+"):
         return group
