@@ -19,7 +19,7 @@ def shown(event: Event) -> str:
     where = event.conversation.address if event.conversation else event.account
     line = plain(f"{when}  {where}  {_what(event)}".replace("\n", " "))
     cut = line if len(line) <= WIDTH else f"{line[:WIDTH]}..."
-    return click.style(cut, dim=isinstance(event, MessageStatus | ProviderEvent))
+    return click.style(cut, dim=True) if isinstance(event, MessageStatus | ProviderEvent) else cut
 
 
 def _what(event: Event) -> str:

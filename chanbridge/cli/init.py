@@ -71,13 +71,18 @@ def command(
     if account in written.get("accounts", {}):
         raise click.UsageError(f"--account: '{account}' is in {path} already")
     table, env = _settings(registry, channel, account, pairs(settings, "--set"))
-    if public_url is None and "public_url" not in written and sys.stdin.isatty():
+    if public_url is None and "public_url" not in written and _is_asked():
         public_url = click.prompt(
             "Public URL of this server (empty: none yet)", default="", show_default=False, err=True
         )
     _write(path, account, {"channel": channel, **table}, public_url, new=not written)
     _report(path, account, env, wants_json(as_json))
     return 0
+
+
+def _is_asked() -> bool:
+    """Say whether somebody is there to be asked."""
+    return sys.stdin.isatty()
 
 
 def _written(path: Path) -> dict[str, Any]:
@@ -90,7 +95,7 @@ def _written(path: Path) -> dict[str, Any]:
 
 
 def _ask(question: str, option: str, *, default: str | None = None, choices: list[str] | None = None) -> str:
-    if not sys.stdin.isatty():
+    if not _is_asked():
         raise click.UsageError(f"{option}: is needed where nobody can be asked")
     kind = click.Choice(choices) if choices else None
     answer: str = click.prompt(question, default=default, type=kind, err=True)
@@ -112,25 +117,22 @@ def _settings(
         raise click.UsageError(
             f"--set: {channel} has no '{unknown[0]}'; known are: {', '.join(sorted(kinds))}"
         )
-    table: dict[str, Any] = {}
-    env = []
+    table: dict[str, Any] = {
+        name: _checked_reference(name, text)
+        if is_secret(kinds[name].type)
+        else _value(text, kinds[name].type)
+        for name, text in given.items()
+    }
     for name, field in kinds.items():
-        if name in given:
-            table[name] = (
-                _checked_reference(name, given[name])
-                if is_secret(field.type)
-                else _value(given[name], field.type)
-            )
-        elif field.required:
-            about = (getattr(field.type, "extra_json_schema", None) or {}).get("description", "")
-            if is_secret(field.type):
-                table[name] = _ask_secret(name, about, f"env:{account}_{name}")
-            else:
-                table[name] = _value(
-                    _ask(f"{name} ({about})" if about else name, f"--set {name}=..."), field.type
-                )
-        if str(table.get(name, "")).startswith("env:"):
-            env.append(table[name].removeprefix("env:"))
+        if not field.required or name in table:
+            continue
+        about = (getattr(field.type, "extra_json_schema", None) or {}).get("description", "")
+        if is_secret(field.type):
+            table[name] = _ask_secret(name, about, f"{account}_{name}")
+        else:
+            question = f"{name} ({about})" if about else name
+            table[name] = _value(_ask(question, f"--set {name}=..."), field.type)
+    env = [str(value).removeprefix("env:") for value in table.values() if str(value).startswith("env:")]
     return table, env
 
 
@@ -140,9 +142,9 @@ def _value(text: str, kind: Any) -> Any:
     return typed_setting(text, kind)
 
 
-def _ask_secret(name: str, about: str, default: str) -> str:
-    default = "env:" + re.sub(r"[^A-Z0-9]+", "_", default.removeprefix("env:").upper())
-    if not sys.stdin.isatty():
+def _ask_secret(name: str, about: str, variable: str) -> str:
+    default = "env:" + re.sub(r"[^A-Z0-9]+", "_", variable.upper())
+    if not _is_asked():
         return default
     question = f"{name} ({about}): write env:NAME or file:PATH"
     answer: str = click.prompt(
