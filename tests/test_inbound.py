@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 
 import msgspec
@@ -16,6 +17,7 @@ from chanbridge.store.engine import StoreError
 from chanbridge.store.journal import Journal
 from chanbridge.transport.drive import Driver
 from tests.channels import (
+    NOW,
     Clock,
     Magpie,
     MagpieConfig,
@@ -365,6 +367,29 @@ async def test_an_account_that_is_configured_later_gets_its_events_by_a_replay(
 
     assert [entry.event.account for entry in again.entries] == ["new"]
     assert await journal.requests("unowned") == []
+
+
+async def test_a_replay_asks_another_account_as_of_the_time_at_which_the_request_came(
+    receiver, journal, provider, tmp_path
+):
+    class Timed(Pigeon):
+        def verify(self, request):
+            if abs((self.account.now() - NOW).total_seconds()) > 300:
+                raise cb.SignatureError("the request is old")
+
+    await receiver.receive("main", pigeon_webhook(call("a", to="+12025550103")))
+    [kept] = await journal.requests("unowned")
+    entries = [("main", Pigeon, PigeonConfig()), ("new", Timed, PigeonConfig(number="+12025550103"))]
+    tomorrow = Clock(NOW + dt.timedelta(days=1))
+    driver = Driver(provider)
+    media = MediaService(FileMediaStore(tmp_path), driver)
+    later = Receiver(
+        Accounts.of(entries, clock=tomorrow), journal, driver=driver, media=media, clock=tomorrow
+    )
+
+    again = await later.replay(kept)
+
+    assert [entry.event.account for entry in again.entries] == ["new"]
 
 
 async def test_a_plugin_that_cannot_say_whose_an_event_is_loses_nothing(receiver, journal, broken):

@@ -9,7 +9,7 @@ from chanbridge.accounts import Accounts
 from chanbridge.blobs import FileMediaStore
 from chanbridge.inbound import Receiver
 from chanbridge.media import MediaService
-from chanbridge.polling import LEASE, PACE, Pace, Poller, bells, wait_after
+from chanbridge.polling import LEASE, PACE, Asking, Pace, Poller, bells, wait_after
 from chanbridge.store.base import Cursor
 from chanbridge.store.cursors import Cursors
 from chanbridge.store.engine import StoreError
@@ -273,6 +273,39 @@ async def test_a_malformed_body_is_set_aside_and_the_poll_goes_on(world_of):
     [kept] = await world.journal.requests("quarantined")
     assert (kept.request.method, kept.request.url) == ("POLL", "poll:magpie")
     assert kept.request.body == b'{"id":7}'
+
+
+async def test_a_store_that_fails_in_the_middle_of_a_batch_loses_nothing(world_of, monkeypatch):
+    world = world_of()
+    world.provider.updates = [update("u1", "One"), update("u2", "Two")]
+    append = world.journal.append
+    failed = []
+
+    async def failing_once(arrival):
+        if b"u2" in (arrival.request.body if arrival.request else b"") and not failed:
+            failed.append(arrival)
+            raise StoreError("database or disk is full")
+        return await append(arrival)
+
+    monkeypatch.setattr(world.journal, "append", failing_once)
+    world.poller()
+
+    async def both():
+        return len(await world.texts()) == 2
+
+    await world.until(both)
+    assert await world.texts() == ["One", "Two"]
+
+
+async def test_a_provider_that_promises_more_and_does_not_move_on_is_not_asked_for_ever(world_of):
+    world = world_of()
+    stuck = {"ok": True, "updates": [], "cursor": "0", "more": True}
+    world.provider.script["/updates"] = [cb.HttpResponse.of_json(stuck)] * 9
+    poller = Poller(world.accounts, world.receiver, world.cursors, world.driver, owner="one")
+
+    await Asking(poller, "magpie", world.channel).turn(Cursor("0", []))
+
+    assert world.provider.paths.count("/updates") == 1
 
 
 async def test_a_refused_token_is_told_once_and_its_mend_too(world_of):
