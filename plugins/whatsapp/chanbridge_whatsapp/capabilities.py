@@ -131,7 +131,9 @@ DIRECT = cb.Capabilities(
         button_label_max=20,
         payload_max=200,
     ),
-    card=cb.CardLimits(title_max=60, body_max=1024, media=("image", "video", "document")),
+    # a card of a carousel has room for 160 characters in all; a single one that is longer goes out as a
+    # picture or a text above buttons, which has room for 1024
+    card=cb.CardLimits(title_max=60, body_max=96, media=("image", "video")),
     carousel=cb.CarouselLimits(min=2, max=10, homogeneous=True, body=True, body_required=True, body_max=1024),
     location=cb.Feature(),
     contact=cb.Feature(max=257),

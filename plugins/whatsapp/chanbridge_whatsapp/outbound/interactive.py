@@ -10,6 +10,7 @@ from chanbridge_whatsapp.outbound.media import reference
 
 Native = dict[str, Any]
 Actions = tuple[cb.Action, ...]
+BREAKS = 2
 MENU_BUTTON = "☰"  # where the author named none: a sign needs no language
 
 
@@ -109,9 +110,8 @@ def card(config: WhatsAppConfig, part: cb.Card, actions: Actions) -> cb.Flow[Nat
 
 
 def role_of(media: cb.Media) -> str:
-    """Say how a card shows a file: as a picture, unless its type says otherwise."""
-    kind = media.mime.partition("/")[0]
-    return kind if kind in ("image", "video") else "document" if kind in ("application", "text") else "image"
+    """Say how a card shows a file: as a picture, unless it is a film."""
+    return "video" if media.mime.startswith("video/") else "image"
 
 
 def carousel(config: WhatsAppConfig, part: cb.Carousel) -> cb.Flow[Native]:
@@ -126,8 +126,7 @@ def carousel(config: WhatsAppConfig, part: cb.Carousel) -> cb.Flow[Native]:
 
 
 def _side_card(index: int, shown: cb.Card, header: Native | None) -> Native:
-    words = (shown.title, shown.subtitle, shown.body)
-    body = "\n".join(word for word in words if word)
+    body = _few_lines(shown.title, shown.subtitle, shown.body, shown.footer)
     found: Native = {"card_index": index, "type": "cta_url"}
     if header:
         found["header"] = header
@@ -139,6 +138,12 @@ def _side_card(index: int, shown: cb.Card, header: Native | None) -> Native:
     else:
         found |= {"type": "button", "action": {"buttons": replies(taps, "quick_reply")}}
     return found
+
+
+def _few_lines(*words: str) -> str:
+    """Join words by line breaks, of which a card may hold two; the rest are spaces."""
+    lines = "\n".join(word for word in words if word).split("\n", BREAKS)
+    return "\n".join([*lines[:-1], " ".join(lines[-1].split("\n"))])
 
 
 def form(part: cb.Form, key: str) -> Native:
