@@ -89,7 +89,7 @@ class Server:
         if response is None:
             after()
             return False
-        _write(line, writer, response, head=head.method == b"HEAD")
+        _write(line, writer, response)
         await writer.drain()
         after()
         return line.our_state is h11.DONE and line.their_state is h11.DONE
@@ -130,12 +130,12 @@ async def _body(line: h11.Connection, reader: asyncio.StreamReader, writer: asyn
     return bytes(body)
 
 
-def _write(line: h11.Connection, writer: asyncio.StreamWriter, response: HttpResponse, *, head: bool) -> None:
+def _write(line: h11.Connection, writer: asyncio.StreamWriter, response: HttpResponse) -> None:
     body = b"" if response.status in {204, 304} else response.body
     fields = {**response.headers, "content-length": str(len(body))}
     headers = [(name.encode(), value.encode()) for name, value in fields.items()]
     writer.write(line.send(h11.Response(status_code=response.status, headers=headers)) or b"")
-    if body and not head:
+    if body:  # h11 keeps it back where a HEAD was asked
         writer.write(line.send(h11.Data(data=body)) or b"")
     writer.write(line.send(h11.EndOfMessage()) or b"")
 

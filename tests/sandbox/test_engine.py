@@ -46,8 +46,8 @@ async def test_what_a_customer_says_reaches_the_application(app, plain: Simulato
 
 async def test_one_connection_serves_many_calls(plain: Simulator) -> None:
     async with httpx.AsyncClient(base_url=plain.base_url) as client:
-        answers = [await client.get("/hello") for _ in range(3)]
         head = await client.head("/hello")
+        answers = [await client.get("/hello") for _ in range(3)]
 
     assert [answer.text for answer in answers] == ["hello"] * 3
     assert (head.status_code, head.headers["content-length"], head.content) == (200, "5", b"")
@@ -57,9 +57,10 @@ async def test_pipelined_calls_are_each_answered(plain: Simulator) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(plain.base_url.rpartition(":")[2]))
     writer.write(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n" * 2)
 
-    for _ in range(2):
-        assert b"200" in await reader.readline()
-        await reader.readuntil(b"hello")
+    async with asyncio.timeout(5):
+        for _ in range(2):
+            assert b"200" in await reader.readline()
+            await reader.readuntil(b"hello")
     writer.close()
     await writer.wait_closed()
 
@@ -68,7 +69,8 @@ async def test_a_caller_that_waits_for_100_continue_is_told_to_go_on(plain: Simu
     reader, writer = await asyncio.open_connection("127.0.0.1", int(plain.base_url.rpartition(":")[2]))
     writer.write(b"POST /hello HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n")
 
-    assert b"100" in await reader.readline()
+    async with asyncio.timeout(5):
+        assert b"100" in await reader.readline()
     writer.close()
     await writer.wait_closed()
 
@@ -77,7 +79,8 @@ async def test_garbage_on_the_socket_closes_it_and_nothing_else(plain: Simulator
     reader, writer = await asyncio.open_connection("127.0.0.1", int(plain.base_url.rpartition(":")[2]))
     writer.write(b"\x16\x03\x01 not HTTP\r\n\r\n")
 
-    assert await reader.read() == b""
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
     assert (await fetch(HttpRequest.get(f"{plain.base_url}/hello"), within=2)).ok
@@ -262,7 +265,8 @@ async def test_a_sandbox_stops_with_connections_open_and_work_waiting(plain: Sim
         sandbox["plain"].faults.add("unreachable", times=10)
         sandbox.phone("plain", "1").send_text("one")
 
-    assert await reader.read() == b""
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
 
