@@ -65,7 +65,7 @@ def _with_bubble(work: Work, letter: _Letter, bubble: Bubble) -> _Letter:
         letter = _with_media(work, letter, bubble.path, bubble.media)
     options: tuple[Option, ...] = bubble.options
     if bubble.actions:
-        bubble, found = numbered(work, bubble, bubble.actions, hint=False)
+        bubble, found = numbered(work, bubble, bubble.actions, hint=False, prompt=not letter.words)
         options = (*options, *found)
     letter = _with_words(work, letter, bubble.text)
     return letter._replace(options=(*letter.options, *options), losses=(*letter.losses, *bubble.losses))

@@ -68,9 +68,9 @@ def _limit(work: Work, surface: str) -> int:
 
 
 def numbered(
-    work: Work, bubble: Bubble, actions: Sequence[Placed], *, hint: bool = True
+    work: Work, bubble: Bubble, actions: Sequence[Placed], *, hint: bool = True, prompt: bool = True
 ) -> tuple[Bubble, tuple[Option, ...]]:
-    """Write actions as numbered text (D6), with a closing hint."""
+    """Write actions as numbered text (D6), with a closing hint, and a prompt where there are no words."""
     replies = [placed for placed in actions if placed.action.kind == "reply"]
     losses = list(bubble.losses)
     lines: list[Rich] = []
@@ -93,7 +93,8 @@ def numbered(
     others, line_losses = _lines(work, [placed for placed in actions if placed.action.kind != "reply"])
     closing = [r.line(work.closing_hint())] if replies and hint else []
     block = r.join([*lines, *others, *closing])
-    text = r.join([bubble.text or (_prompt(work) if replies else Rich("")), block], "\n\n")
+    above = bubble.text or (_prompt(work) if replies and prompt else Rich(""))
+    text = r.join([above, block], "\n\n")
     return bubble._replace(text=text, losses=(*losses, *line_losses), actions=()), tuple(options)
 
 

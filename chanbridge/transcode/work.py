@@ -105,6 +105,7 @@ class Work:
         self.keep = frozenset(
             kind for kind, level in self.text.formatting.items() if level in ("native", "partial", "convert")
         )
+        self._converted = frozenset(k for k, level in self.text.formatting.items() if level == "convert")
         self.letters = False
         self.numbered = 0
         self.quote = Rich("")
@@ -142,6 +143,9 @@ class Work:
     def write(self, rich: Rich) -> Written:
         """Write words in the channel's dialect."""
         written = write(rich, self.text.dialect, self.keep)
+        if self._converted and rich.spans:
+            converted = (span.type for span in rich.spans if span.type in self._converted)
+            written = written._replace(dropped=tuple(dict.fromkeys((*written.dropped, *converted))))
         if self.text.unit == "gsm" and self.policy.sms_encoding != "keep":
             smart = gsm.smart(written.text, accents=self.policy.sms_encoding == "accents")
             if smart != written.text:
@@ -170,7 +174,7 @@ class Work:
     def formatting_loss(self, path: str, dropped: tuple[str, ...]) -> tuple[Loss, ...]:
         """Say which formatting went (D2)."""
         return tuple(
-            self.loss(path, "presentation", "D2", f"{kind} is not kept", self.text.dialect)
+            self.loss(path, "presentation", "D2", f"{kind} is written in another way", self.text.dialect)
             for kind in dropped
         )
 

@@ -103,11 +103,17 @@ class _Writer:
         before, after = mark
         if not self._way.tight:
             return f"{before}{inside}{after}"
-        edges = self._text[max(0, span.start - 1) : span.start] + self._text[span.end : span.end + 1]
-        if before in inside or any(character.isalnum() for character in edges):
+        if before in inside or self._inside_word(span):
             self.dropped.append(span.type)
             return inside
         return "\n".join(_hug(line, before, after) for line in inside.split("\n"))
+
+    def _inside_word(self, span: Span) -> bool:
+        """Say whether a letter stands right before or behind the words of a span."""
+        words = self._text[span.start : span.end]
+        start, end = span.end - len(words.lstrip()), span.start + len(words.rstrip())
+        edges = self._text[max(0, start - 1) : start] + self._text[end : end + 1]
+        return any(character.isalnum() for character in edges)
 
 
 def _hug(line: str, before: str, after: str) -> str:
