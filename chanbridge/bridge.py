@@ -33,6 +33,7 @@ from chanbridge.transport.drive import Transport
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+ALL = 1_000_000
 AccountEntry = Configured | tuple[str, type[Channel[Any]], Any]
 
 
@@ -192,6 +193,25 @@ class Bridge:
         """Get a received file into the media store; raise `SendError` if it cannot be had."""
         fetched: Media = await self.runtime.fetcher.want(account, media)
         return fetched
+
+    async def resume(self, account: str) -> None:
+        """Let a held account send again at once: its token was replaced, its bill is paid."""
+        await self.runtime.store.outbox.release(account, self._clock())
+        self.runtime.sender.wake()
+
+    async def replay(self, request: int | None = None) -> int:
+        """Parse kept requests again after a plugin was mended: one, or all that were not understood.
+
+        Give how many events are new.
+        """
+        journal = self.runtime.store.journal
+        if request is not None:
+            one = await journal.request(request)
+            kept = [one] if one else []
+        else:
+            kept = [*await journal.requests("quarantined", ALL), *await journal.requests("unowned", ALL)]
+        stored = [await self.runtime.receiver.replay(item) for item in kept if item.account in self.accounts]
+        return sum(len(each.entries) for each in stored)
 
     def policy(self, account: str) -> DeliveryPolicy:
         """What an account allows when a message does not fit."""

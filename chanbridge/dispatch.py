@@ -18,6 +18,7 @@ from chanbridge.hooks import Hooks, Parked
 from chanbridge.store.base import Batch, Entry
 from chanbridge.store.dispatching import Dispatch
 from chanbridge.store.engine import StoreError
+from chanbridge.waiting import rung
 
 _log = logging.getLogger(__name__)
 LEASE = dt.timedelta(seconds=60)
@@ -96,8 +97,7 @@ class Dispatcher:
             for batch in batches:
                 self._begin(batch)
             if not batches:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_S)
+                await rung(self._wake, POLL_S)
 
     async def _next(self) -> list[Batch]:
         now = self._clock()

@@ -28,6 +28,7 @@ from chanbridge.store.sqlite import SqliteStore
 from chanbridge.transcode.plan import Policy, Step
 from chanbridge.transport.drive import Driver
 from chanbridge.transport.record import Answer
+from chanbridge.waiting import rung
 
 _log = logging.getLogger(__name__)
 LEASE = dt.timedelta(seconds=180)
@@ -109,8 +110,7 @@ class Sender:
             for lane in lanes:
                 self._begin(lane)
             if not lanes:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_S)
+                await rung(self._wake, POLL_S)
 
     async def _next(self) -> list[Lane]:
         now = self._clock()
@@ -278,6 +278,7 @@ class _Record:
         self._seq = lane.item.seq
         self._answers = msgspec.json.decode(lane.item.record, type=list[Answer]) if lane.item.record else []
         self._frozen = lane.item.frozen
+        self._native = False
         self.begun = lane.item.frozen
         self.item: Step | Gesture = lane.item.item if lane.item.frozen else lane.item.item.replace(now=now)
 
@@ -286,7 +287,8 @@ class _Record:
         return tuple(self._answers)
 
     async def freeze(self) -> None:
-        """Fix what the step asks for, before its first request leaves."""
+        """Fix what the step asks for before its first request leaves: the provider compares its repeats."""
+        self._native = True
         await self._write()
 
     async def before(self, mark: str) -> None:
@@ -299,8 +301,12 @@ class _Record:
         await self._write()
 
     async def withdraw(self, mark: str) -> None:
+        """Take a note back. Where nothing else has left, the step is free to change again."""
         self._drop_open()
-        await self._write()
+        if self._answers or self._native:
+            await self._write()
+        else:
+            await self._store.outbox.thaw(self._seq)
 
     def _drop_open(self) -> None:
         if self._answers and self._answers[-1].open:

@@ -37,6 +37,7 @@ from chanbridge.transport.client import HttpTransport
 from chanbridge.transport.drive import Driver, Transport
 from chanbridge.transport.grants import GrantKeeper
 from chanbridge.vault import FileVault, load_key
+from chanbridge.waiting import rung
 
 _log = logging.getLogger(__name__)
 HANDLERS = "handlers"
@@ -63,8 +64,7 @@ class News:
     async def wait(self, message: str) -> None:
         """Wait until there is news, or until it is time to look whether another process has some."""
         bell = self._waiting.setdefault(message, asyncio.Event())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(bell.wait(), NEWS_S)
+        await rung(bell, NEWS_S)
 
 
 def sqlite_path(url: str) -> Path:
@@ -152,7 +152,9 @@ class Runtime:
         )  # fmt: skip
         working: dict[str, Any] = {"owner": owner, "clock": clock}
         self.fetcher = Fetcher(self.store.files, bridge.accounts, self.media, bridge.hooks, **working)
-        self.poller = Poller(bridge.accounts, self.receiver, self.store.cursors, self.driver, **working)
+        self.poller = Poller(
+            bridge.accounts, self.receiver, self.store.cursors, self.driver, blobs=self.blobs, **working
+        )
         consumers = [Consumer(HANDLERS, self._handle), *map(sink_consumer, bridge.hooks.sinks())]
         policy = bridge.settings.policy
         self.dispatchers = [
@@ -191,7 +193,7 @@ class Runtime:
             await dispatcher.stop(grace_s)
         await self.sender.stop(grace_s)
         await self.fetcher.stop()
-        await self.receiver.tally.flush()
+        await self.receiver.tally.close()
         await self._http.aclose()
         await self.store.close()
 
@@ -201,6 +203,7 @@ class Runtime:
             return
         self.store.dispatch.offer(entries)
         self._news.tell(entries)
+        self.fetcher.wake()
         for dispatcher in self.dispatchers:
             dispatcher.wake()
 

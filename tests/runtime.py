@@ -39,9 +39,8 @@ def make_bridge(folder: Path, providers: Any, clock: Clock | None = None, **kwar
         ("magpie", Magpie, MagpieConfig()),
     ]
     more = {"clock": clock} if clock else {}
-    return Bridge(
-        accounts, folder=folder, transport=providers, public_url="https://hooks.example.com", **more, **kwargs
-    )
+    public_url = "https://hooks.example.com"
+    return Bridge(accounts, folder=folder, transport=providers, public_url=public_url, **more, **kwargs)
 
 
 async def deliver(bridge: Bridge, *items: Any, account: str = "main") -> cb.HttpResponse:

@@ -195,7 +195,7 @@ def _keep_request(connection: sqlite3.Connection, arrival: Arrival, now: float) 
     kept = connection.execute(
         "INSERT INTO requests (account, at, method, url, headers, body, state, reason) VALUES (?,"
         " ?, ?, ?, ?, ?, ?, ?)",
-        (arrival.account, now, request.method, request.url, msgspec.json.encode(dict(request.headers)),
+        (arrival.account, now, request.method, request.url, msgspec.json.encode(dict(request.headers.items())),
          request.content, arrival.state, arrival.reason),
     )  # fmt: skip
     return kept.lastrowid or 0

@@ -157,6 +157,12 @@ class Outbox:
             )
         )
 
+    async def thaw(self, seq: int) -> None:
+        """Forget a record in which nothing has left: the item may be planned anew."""
+        await self._engine.write(
+            lambda c: c.execute("UPDATE outbox SET record = NULL, frozen = 0 WHERE seq = ?", (seq,))
+        )
+
     async def settle(self, lane: Lane, settled: Settled, now: dt.datetime) -> tuple[list[Entry], Lane | None]:
         """Write down what became of an item; give its events, and the next item of the conversation."""
         return await self._engine.write(partial(self._settle, lane, settled, now))
