@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from pathlib import Path
+from socket import socket
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -70,7 +71,7 @@ def command(
       chanbridge listen --exec ./handle-event
     """
     from chanbridge.bridge import Bridge
-    from chanbridge.cli.running import run
+    from chanbridge.cli.running import bind, run
 
     registry = new_registry()
     settings = settings_of(config, allow_literal_secrets, registry)
@@ -85,14 +86,15 @@ def command(
     if replay:
         return run(_replay(bridge, replay))
     where = (host or settings.listen.host, settings.listen.port if port is None else port)
-    return run(_listen(bridge, *where, record))
+    return run(_listen(bridge, bind(*where), record))
 
 
-async def _listen(bridge: Bridge, host: str, port: int, record: IO[bytes] | None) -> int:
-    from chanbridge.cli.running import served, stop_signal
+async def _listen(bridge: Bridge, listening: socket, record: IO[bytes] | None) -> int:
+    from chanbridge.cli.running import served, stop_signal, url_of
 
     stop = stop_signal()
-    async with served(bridge, bridge.asgi(), host, port) as url:
+    async with served(bridge, bridge.asgi(), listening):
+        url = url_of(listening)
         if record:
             bridge.runtime.receiver.observers.append(lambda arrival, _: _record(record, arrival))
         note(f"listening on {url}; webhooks: {', '.join(f'{url}/in/{name}' for name in bridge.accounts)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -40,25 +41,45 @@ def stop_signal() -> asyncio.Event:
     return stop
 
 
+def bind(host: str, port: int) -> socket.socket:
+    """Take a port, any if it is 0; nothing is answered yet."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise Failed(f"--port: {host}:{port} cannot be listened on: {error.strerror}") from error
+    return listening
+
+
+def url_of(listening: socket.socket) -> str:
+    """The URL of a taken port."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 @contextlib.asynccontextmanager
-async def served(bridge: Bridge, app: Any, host: str, port: int) -> AsyncIterator[str]:
-    """Start the bridge and serve an application of it; give its URL. Stops both, the server first."""
-    server, config = _server(app, host, port)
+async def served(bridge: Bridge, app: Any, listening: socket.socket) -> AsyncIterator[None]:
+    """Start the bridge and serve an application of it. Stops both, the server first."""
+    server = _server(app)
     async with bridge:
-        task = asyncio.create_task(server.serve(_sockets(config, host, port)))
+        task = asyncio.create_task(server.serve([listening]))
         try:
-            yield await _url(server, task, host)
+            while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no bell for it
+                await asyncio.sleep(0.005)
+            yield
         finally:
             server.should_exit = True
             await task
 
 
-def _server(app: Any, host: str, port: int) -> tuple[Any, Any]:
+def _server(app: Any) -> Any:
     try:
         import uvicorn
     except ImportError as error:
-        mend = "pip install 'chanbridge[serve]'"
-        raise Failed(f"serving HTTP needs uvicorn: {mend}") from error
+        raise Failed("serving HTTP needs uvicorn: pip install 'chanbridge[serve]'") from error
 
     class Server(uvicorn.Server):
         @contextlib.contextmanager
@@ -66,24 +87,7 @@ def _server(app: Any, host: str, port: int) -> tuple[Any, Any]:
             yield  # ours are set up already: the bridge stops after the server
 
     config = uvicorn.Config(
-        app, host=host, port=port, lifespan="off", log_config=None, access_log=False,
-        server_header=False, proxy_headers=False, timeout_graceful_shutdown=int(GRACE_S),
+        app, lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False,
+        timeout_graceful_shutdown=int(GRACE_S),
     )  # fmt: skip
-    return Server(config), config
-
-
-def _sockets(config: Any, host: str, port: int) -> list[Any]:
-    try:
-        return [config.bind_socket()]
-    except (OSError, SystemExit) as error:
-        raise Failed(f"--port: {host}:{port} cannot be listened on: is it in use?") from error
-
-
-async def _url(server: Any, task: asyncio.Task[None], host: str) -> str:
-    while not server.started:
-        if task.done():
-            raise Failed("the server did not start")
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}"
+    return Server(config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,15 +93,16 @@ async def _run(
     echo: bool,
     as_json: bool,
 ) -> int:
-    from chanbridge.cli.running import stop_signal
+    from chanbridge.cli.running import bind, stop_signal, url_of
     from chanbridge.sandbox import Sandbox
 
     stop = stop_signal()
+    listening = None if no_bridge else bind(host, port)
+    url = url_of(listening) if listening else f"http://{host}:{port}"
     async with Sandbox(simulators) as sandbox, contextlib.AsyncExitStack() as stack:
-        url = f"http://{host}:{port}"
         path = write_config(folder, url, sandbox.account_settings())
-        if not no_bridge:
-            await stack.enter_async_context(_bridge(registry, path, host, port, echo, as_json))
+        if listening:
+            await stack.enter_async_context(_bridge(registry, path, listening, echo, as_json))
         _tell(sandbox, path, url, as_json)
         connecting = asyncio.create_task(_connect(sandbox, url))
         stack.callback(connecting.cancel)
@@ -108,7 +110,7 @@ async def _run(
     return 0
 
 
-def _bridge(registry: Registry, path: Path, host: str, port: int, echo: bool, as_json: bool) -> Any:
+def _bridge(registry: Registry, path: Path, listening: socket, echo: bool, as_json: bool) -> Any:
     """A bridge on the written configuration that prints its events, ready to be started."""
     from chanbridge.bridge import Bridge
     from chanbridge.cli.listen import answer, print_events
@@ -118,7 +120,7 @@ def _bridge(registry: Registry, path: Path, host: str, port: int, echo: bool, as
     print_events(bridge, None, as_json)
     if echo:
         answer(bridge, None)
-    return served(bridge, bridge.asgi(), host, port)
+    return served(bridge, bridge.asgi(), listening)
 
 
 async def _connect(sandbox: Sandbox, url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,21 +43,22 @@ def command(
       chanbridge serve --host 0.0.0.0 --port 8080
     """
     from chanbridge.bridge import Bridge
-    from chanbridge.cli.running import run
+    from chanbridge.cli.running import bind, run
 
     registry = new_registry()
     settings = settings_of(config, allow_literal_secrets, registry)
     bridge = Bridge.from_settings(settings, registry)
     logging.basicConfig(level=logging.INFO, handlers=[_handler()])
     where = (host or settings.listen.host, settings.listen.port if port is None else port)
-    return run(_serve(bridge, *where, wants_json(as_json)))
+    return run(_serve(bridge, bind(*where), wants_json(as_json)))
 
 
-async def _serve(bridge: Bridge, host: str, port: int, as_json: bool) -> int:
-    from chanbridge.cli.running import served, stop_signal
+async def _serve(bridge: Bridge, listening: socket, as_json: bool) -> int:
+    from chanbridge.cli.running import served, stop_signal, url_of
 
     stop = stop_signal()
-    async with served(bridge, bridge.asgi(), host, port) as url:
+    async with served(bridge, bridge.asgi(), listening):
+        url = url_of(listening)
         if as_json:
             print_json({"url": url, "webhooks": {name: f"{url}/in/{name}" for name in bridge.accounts}})
         else:

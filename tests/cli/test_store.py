@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
 import chanbridge as cb
+from chanbridge.blobs import FileMediaStore
+from chanbridge.cli.inbox import recorded
+from chanbridge.cli.webhook import read_request
 from chanbridge.model.validate import validate
 from tests.cli.conftest import CONFIG, Pigeon
 
@@ -133,3 +141,56 @@ def test_a_step_of_unknown_outcome_that_is_none_is_named(configured):
         1,
         "chanbridge outbox settle: no step 0 of no-such is of unknown outcome\n",
     )
+
+
+@given(st.binary())
+def test_what_is_recorded_is_read_back_as_it_was(body):
+    request = cb.HttpRequest(
+        method="POST",
+        url="https://example.com/in/loft?a=b",
+        headers=cb.Headers({"content-type": "x/y"}),
+        body=body,
+    )
+
+    again = read_request(msgspec.json.encode(recorded(request)), "https://localhost/in/loft")
+
+    assert (again.method, again.url, again.headers["content-type"]) == ("POST", request.url, "x/y")
+    assert again.content == body
+
+
+def keep(folder, content: bytes, filename: str) -> str:
+    async def chunks():
+        yield content
+
+    media = asyncio.run(
+        FileMediaStore(folder / "chanbridge-media").put(chunks(), mime="text/plain", filename=filename)
+    )
+    return media.blob
+
+
+def test_a_received_file_is_written_under_its_own_name_and_never_over_another(configured, tmp_path):
+    blob = keep(tmp_path, b"Hello", "note.txt")
+
+    first = configured("media", "get", blob)
+    second = configured("media", "get", blob)
+    named = configured("media", "get", blob, "-o", "note.txt")
+
+    assert (first.code, first.json[0]["path"], first.json[0]["size"]) == (0, "note.txt", 5)
+    assert (tmp_path / "note.txt").read_bytes() == b"Hello"
+    assert second.code == 2
+    assert second.err.startswith("chanbridge media get: --output: note.txt is there already")
+    assert named.code == 0
+
+
+def test_a_received_file_can_be_piped_on(configured, tmp_path):
+    blob = keep(tmp_path, b"Hello", "note.txt")
+
+    assert configured("media", "get", blob, "-o", "-").out == "Hello"
+
+
+def test_a_file_that_nobody_has_leaves_none_behind(configured, tmp_path):
+    ran = configured("media", "get", hashlib.sha256(b"none").hexdigest(), "-o", "none.bin")
+
+    assert ran.code in (1, 75)
+    assert "media_unavailable" in ran.err
+    assert not (tmp_path / "none.bin").exists()
