@@ -130,9 +130,6 @@ class _Impl(NamedTuple):
     call: Callable[..., Any]
 
 
-OBSERVERS = ("chanbridge_received", "chanbridge_request", "chanbridge_stored", "chanbridge_parked")
-
-
 class Hooks:
     """The hooks as the core calls them: one typed method each."""
 
@@ -145,7 +142,7 @@ class Hooks:
         if self._manager.is_registered(plugin):
             return
         examine(plugin, name)
-        unique = name if not self._manager.has_plugin(name) else f"{name}:{len(self.plugins())}"
+        unique = name if not self._manager.has_plugin(name) else f"{name}:{len(self._manager.get_plugins())}"
         self._manager.register(plugin, unique)
         self._bind()
 
@@ -194,10 +191,6 @@ class Hooks:
     def simulators(self) -> list[Any]:
         """The simulators that plugins bring."""
         return self._collect("chanbridge_simulators")
-
-    def plugins(self) -> list[str]:
-        """The names of what is registered, in the order of registration."""
-        return [name for name, plugin in self._manager.list_name_plugin() if plugin is not None]
 
     def _bind(self) -> None:
         """Cache the implementations in their order: called directly they cost a tenth of pluggy's loop."""
