@@ -74,7 +74,7 @@ def _rows(records: list[Capabilities]) -> Iterator[list[str]]:
     for kind in _KINDS:
         yield [kind, *(_kind(record, kind) for record in records)]
     for surface in sorted({name for record in records for name in record.actions}):
-        yield [surface.replace("_", " "), *(_surface(record, surface) for record in records)]
+        yield [f"as {surface}".replace("_", " "), *(_surface(record, surface) for record in records)]
     for gesture, level in _GESTURES.items():
         yield [gesture, *(_shown(level(record)) for record in records)]
     for fact in ("delivered", "read"):

@@ -76,7 +76,7 @@ def command(
             "Public URL of this server (empty: none yet)", default="", show_default=False, err=True
         )
     _write(path, account, {"channel": channel, **table}, public_url, new=not written)
-    _report(path, account, env, wants_json(as_json))
+    _report(path, account, channel, env, wants_json(as_json))
     return 0
 
 
@@ -182,11 +182,12 @@ def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _report(path: Path, account: str, env: list[str], as_json: bool) -> None:
+def _report(path: Path, account: str, channel: str, env: list[str], as_json: bool) -> None:
     if as_json:
         print_json({"path": str(path), "account": account, "env": env})
         return
     note(f"wrote [accounts.{account}] to {path}")
     if env:
         note(f"set in the environment: {', '.join(env)}")
+    note(f"for all other settings see: chanbridge schema config/{channel}")
     note("then run: chanbridge doctor")

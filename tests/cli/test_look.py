@@ -64,7 +64,7 @@ def test_capabilities_stand_side_by_side():
 
     assert rows["text"] == ["gsm", "-"]
     assert rows["location"] == ["-", "yes"]
-    assert "13 of 20 codepoints" in line["quick reply"]
+    assert "13 of 20 codepoints" in line["as quick reply"]
     assert "24 h, then free" in line["window"]
 
 
