@@ -102,6 +102,23 @@ def test_a_menu(step, interactive):
     }
 
 
+def test_rows_without_a_title_join_the_section_above(step, interactive):
+    sections = [("", "a"), ("B", "b"), ("", "c")]
+    part = cb.ListPart(
+        body="Pick",
+        sections=tuple(
+            cb.Section(title=title, items=(cb.ListItem(id=id, title=id),)) for title, id in sections
+        ),
+    )
+
+    found = interactive(step(part))["action"]["sections"]
+
+    assert [(section["title"], [row["id"] for row in section["rows"]]) for section in found] == [
+        ("☰", ["a"]),
+        ("B", ["b", "c"]),
+    ]
+
+
 def test_a_menu_without_a_button_gets_a_sign(step, interactive):
     part = cb.ListPart(
         body="Pick", sections=(cb.Section(items=(cb.ListItem(id="a", title="A", payload="p"),)),)

@@ -124,6 +124,54 @@ def test_a_native_message_may_not_redirect_or_lack_its_content(channel, override
     assert paths(channel, cb.Message.text("Hi", overrides={"whatsapp": override})) == [path]
 
 
+GOOD_OFFERS = [
+    cb.Form(ref="sign_up", body="Sign up", submit="Start"),
+    cb.Form(ref="call_permission_request"),
+    cb.Form(ref="address_message", body="Where to?"),
+    cb.Form(ref="voice_call", body="Talk?", submit="Call us"),
+    cb.Product(body="All we have"),
+    cb.Product(catalog="3", skus=("SKU-1",)),
+    cb.Product(catalog="3", skus=("SKU-1", "SKU-2"), title="Menu", body="Choose"),
+    cb.Order(ref="17", status="shipped", text="On its way"),
+    cb.Payment(ref="17", body="Please pay", amount=cb.Money(currency="BRL", minor=100)),
+    cb.Payment(ref="17", body="Paid", status="captured"),
+]
+
+
+@pytest.mark.parametrize("part", GOOD_OFFERS, ids=lambda part: part.kind)
+def test_a_good_offer_has_no_objections(channel, part):
+    assert paths(channel, cb.Message.of(part)) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "field"),
+    [
+        (cb.Form(body="Sign up", submit="Start"), "ref"),
+        (cb.Form(ref="sign_up", submit="Start"), "body"),
+        (cb.Form(ref="sign_up", body="Sign up"), "submit"),
+        (cb.Form(ref="sign_up", body="Sign up", submit="x" * 21), "submit"),
+        (cb.Form(ref="voice_call", body="Talk?"), "submit"),
+        (cb.Product(), "body"),
+        (cb.Product(skus=("SKU-1",)), "catalog"),
+        (cb.Product(catalog="3", skus=("SKU-1", "SKU-2"), body="Choose"), "title"),
+        (cb.Order(ref="17", text="On its way"), "status"),
+        (cb.Order(ref="x" * 61, status="shipped", text="On its way"), "ref"),
+        (cb.Order(ref="17", status="shipped"), "text"),
+        (cb.Payment(ref="17", body="Please pay"), "amount"),
+        (cb.Payment(ref="17", status="captured", body="x" * 1025), "body"),
+    ],
+)
+def test_what_an_offer_lacks_is_named(channel, part, field):
+    assert paths(channel, cb.Message.of(part)) == [f"parts[0].{field}"]
+
+
+def test_a_catalogue_has_a_limit(channel):
+    skus = tuple(f"SKU-{n}" for n in range(31))
+    part = cb.Product(catalog="3", skus=skus, title="Menu", body="Choose")
+
+    assert paths(channel, cb.Message.of(part)) == ["parts[0]"]
+
+
 def test_an_objection_never_quotes_the_value(channel):
     [error] = channel.validate(template({"body.1": "secret\nwords"}))
 

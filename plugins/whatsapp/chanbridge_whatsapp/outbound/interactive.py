@@ -11,7 +11,7 @@ from chanbridge_whatsapp.outbound.media import reference
 Native = dict[str, Any]
 Actions = tuple[cb.Action, ...]
 BREAKS = 2
-MENU_BUTTON = "☰"  # where the author named none: a sign needs no language
+SIGN = "☰"  # of a menu, where the author named none: it needs no language
 
 
 def interactive(
@@ -73,15 +73,28 @@ def menu(part: cb.ListPart) -> Native:
             **({"title": section.title} if section.title else {}),
             "rows": [_row(item) for item in section.items],
         }
-        for section in part.sections
+        for section in _titled(part.sections)
     ]
     return interactive(
         "list",
-        {"button": part.button or MENU_BUTTON, "sections": sections},
+        {"button": part.button or SIGN, "sections": sections},
         header=text_header(part.title),
         body=part.body,
         footer=part.footer,
     )
+
+
+def _titled(sections: tuple[cb.Section, ...]) -> list[cb.Section]:
+    """Give sections that all have a title, if there are several: rows without join those above."""
+    found: list[cb.Section] = []
+    for section in sections:
+        if found and not section.title:
+            found[-1] = found[-1].replace(items=(*found[-1].items, *section.items))
+        else:
+            found.append(section)
+    if len(found) > 1 and not found[0].title:
+        found[0] = found[0].replace(title=SIGN)
+    return found
 
 
 def _row(item: cb.ListItem) -> Native:

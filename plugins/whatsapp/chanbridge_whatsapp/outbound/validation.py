@@ -10,7 +10,7 @@ import msgspec
 
 import chanbridge as cb
 from chanbridge_whatsapp.identity import CHANNEL
-from chanbridge_whatsapp.outbound import slots
+from chanbridge_whatsapp.outbound import offers, slots
 from chanbridge_whatsapp.outbound.slots import Slot
 from chanbridge_whatsapp.outbound.template import MEDIA, button, media_of, milliseconds, typed_value
 
@@ -46,6 +46,7 @@ def objections(message: cb.Message) -> Problems:
     for index, part in enumerate(message.parts):
         if isinstance(part, cb.Template):
             yield from _template(f"parts[{index}]", part, message.category)
+        yield from offers.objections(f"parts[{index}]", part)
 
 
 def _override(override: Any) -> Problems:
