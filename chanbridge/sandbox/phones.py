@@ -112,6 +112,8 @@ class PhoneActions(ABC):
         reply_to: str = "",
     ) -> str:
         """Send files, with a caption; ``role`` may say ``voice`` or ``sticker``."""
+        if not files:
+            raise ValueError("send_media needs a file")
         found = tuple(File.of(file, mime=mime, filename=filename, role=role) for file in files)
         return self.say(Said(kind="media", files=found, text=caption, to=to, message=reply_to))
 

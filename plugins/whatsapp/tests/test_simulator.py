@@ -710,6 +710,128 @@ async def test_a_group_is_created_joined_written_to_and_read(app, simulator, wa,
     assert (await do(wa.get_group, group)).subject == "Boxes"
 
 
+async def test_their_client_runs_a_group_to_its_end(app, simulator, wa, ada) -> None:
+    await do(wa.create_group, subject="Boxes", description="Damaged ones")
+    await simulator.settle()
+    group = app.values[0]["groups"][0]["group_id"]
+    simulator.join_group(group, ada)
+    link = await do(wa.get_group_invite_link, group)
+    fresh = await do(wa.reset_group_invite_link, group)
+    requests = list(await do(wa.get_group_join_requests, group))
+    await do(wa.remove_group_participants, group, [ADA])
+    left = (await do(wa.get_group, group)).participants
+    await do(wa.update_group_settings, group, subject="Parcels", profile_picture=PNG)
+    await do(wa.delete_group, group)
+    await simulator.settle()
+    answer = await send(simulator, {"to": group, "recipient_type": "group", **TEXT})
+
+    assert (requests, left) == ([], [])
+    assert [one["type"] for one in app.every("groups")] == [
+        "group_create",
+        "group_participants_add",
+        "group_participants_remove",
+        "group_settings_update",
+        "group_delete",
+    ]
+    assert link.link != fresh.link
+    assert answer.json()["error"]["code"] == 131041
+
+
+async def test_their_client_calls_and_asks_for_permission(app, simulator, wa, ada) -> None:
+    offer = types.calls.SessionDescription(sdp_type="offer", sdp="v=0")
+    number = simulator.settings()["whatsapp"]["phone_number_id"]
+    permission = await do(wa.api.get_call_permissions, number, ADA, None)
+    call = await do(wa.initiate_call, ADA, sdp=offer, tracker="ref-2")
+    await do(wa.terminate_call, call.id)
+    await simulator.settle()
+
+    [status] = app.every("statuses")
+    assert (status["id"], status["status"], status["biz_opaque_callback_data"]) == (
+        call.id,
+        "RINGING",
+        "ref-2",
+    )
+    assert permission["permission"]["status"] == "no_permission"
+
+
+async def test_their_client_keeps_flows_and_qr_codes(simulator, wa) -> None:
+    flow = await do(wa.create_flow, name="Sign up", categories=["SIGN_UP"])
+    await do(wa.publish_flow, flow.id)
+    listed = await do(wa.api.get_flows, simulator.settings()["whatsapp"]["waba_id"])
+    code = await do(wa.create_qr_code, prefilled_message="Hi", image_type="PNG")
+    changed = await do(wa.update_qr_code, code.code, "Hello")
+    await do(wa.delete_qr_code, code.code)
+
+    assert [(one["id"], one["status"]) for one in listed["data"]] == [(flow.id, "PUBLISHED")]
+    assert changed.prefilled_message == "Hello"
+    assert list(await do(wa.get_qr_codes)) == []
+
+
+async def test_their_client_uploads_a_sample_in_pieces(simulator, wa) -> None:
+    app_id = simulator.settings()["whatsapp"]["app_id"]
+    session = (await do(wa.api.create_upload_session, app_id, "a.png", 4, "image/png"))["id"]
+    await do(wa.api.upload_file, session, b"ab")
+    state = await do(wa.api.get_upload_session, session)
+    handle = await do(wa.api.upload_file, session, b"cd", file_offset=2)
+    with pytest.raises(errors.WhatsAppError):
+        await do(wa.api.upload_file, session, b"xx", file_offset=9)
+
+    assert state == {"id": session, "file_offset": 2}
+    assert handle["h"].startswith("4::")
+
+
+async def test_only_marketing_templates_go_to_the_marketing_endpoint(simulator, wa) -> None:
+    body = [{"type": "BODY", "text": "Sale"}]
+    waba = simulator.platform.sender("").waba
+    simulator.platform.add_template(waba, name="sale", language="en", category="MARKETING", components=body)
+    number = simulator.settings()["whatsapp"]["phone_number_id"]
+    message = {"sender": number, "to": ADA, "recipient": None, "recipient_type": "individual"}
+    sale = {"name": "sale", "language": {"code": "en"}}
+    hello = {"name": "hello", "language": {"code": "en_US"}, "components": []}
+
+    sent = await do(wa.api.send_marketing_message, template=sale, **message)
+    with pytest.raises(errors.WhatsAppError):
+        await do(wa.api.send_marketing_message, template=hello, **message)
+    simulator.phone(ADA).profile = {"stopped_marketing": True}
+    await do(wa.api.send_marketing_message, template=sale, **message)
+    await simulator.settle()
+
+    assert sent["messages"][0]["message_status"] == "accepted"
+    assert [seen.text for seen in simulator.phone(ADA).inbox] == ["Sale"]
+
+
+async def test_a_number_that_is_not_registered_cannot_send(simulator, wa, ada) -> None:
+    await do(wa.deregister_phone_number)
+    before = await send(simulator, TEXT)
+    await do(wa.register_phone_number, "123456")
+
+    assert before.json()["error"]["code"] == 133010
+    assert (await send(simulator, TEXT)).ok
+
+
+async def test_a_token_can_be_looked_into(simulator, wa) -> None:
+    token = simulator.settings()["whatsapp"]["access_token"]
+    path = "/debug_token?input_token="
+
+    good = await do(wa.api.send_raw_request, "GET", path + token)
+    bad = await do(wa.api.send_raw_request, "GET", path + "none")
+
+    assert (good["data"]["is_valid"], bad["data"]["is_valid"]) == (True, False)
+
+
+async def test_a_carousel_shows_the_options_of_every_card(simulator, ada) -> None:
+    def card(place: int) -> dict[str, Any]:
+        reply = {"type": "quick_reply", "quick_reply": {"id": f"c{place}", "title": f"Card {place}"}}
+        return {"card_index": place, "type": "cta_url", "action": {"buttons": [reply]}}
+
+    interactive = {"type": "carousel", "body": {"text": "Offers"}, "action": {"cards": [card(0), card(1)]}}
+    answer = await send(simulator, {"type": "interactive", "interactive": interactive})
+    await simulator.settle()
+
+    assert answer.ok
+    assert [option.id for option in ada.inbox[0].options] == ["c0", "c1"]
+
+
 async def test_a_template_that_waits_for_approval_cannot_be_sent_until_it_is(app, simulator) -> None:
     simulator.approves = False
     waba = simulator.platform.sender("").waba

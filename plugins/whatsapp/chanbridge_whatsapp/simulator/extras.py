@@ -87,14 +87,24 @@ class Extras:
             "suspended": False,
             "creation_timestamp": at,
         }
-        told = {
-            "type": "group_create",
-            "group_id": id,
-            "request_id": request_id,
-            "timestamp": str(at),
-            **shown,
-        }
-        self._simulator.notify(number, "group_lifecycle_update", {"groups": [told]}, name="group")
+        self._tell(number, id, "group_lifecycle_update", "group_create", request_id=request_id, **shown)
+
+    def _tell(self, number: Number, group_id: str, field: str, kind: str, **extra: Any) -> None:
+        at = str(self._simulator.clock.seconds)
+        told = {"timestamp": at, "group_id": group_id, "type": kind, **extra}
+        self._simulator.notify(number, field, {"groups": [told]}, name="group")
+
+    def _requested(
+        self, call: Call, number: Number, group_id: str, field: str, kind: str, **extra: Any
+    ) -> cb.HttpResponse:
+        """Answer a change of a group: it is told of by webhook, under the id of the request."""
+        request_id = self._platform.id("REQTEST")
+
+        async def tell() -> None:
+            self._tell(number, group_id, field, kind, request_id=request_id, **extra)
+
+        call.later(tell)
+        return cb.HttpResponse.of_json({"messaging_product": "whatsapp", "request_id": request_id})
 
     def find_group(self, id: str) -> tuple[Number, dict[str, Any]] | None:
         """Find a group and the number it is of."""
@@ -117,11 +127,14 @@ class Extras:
             return node({"messaging_product": "whatsapp", **shown}, wanted_fields(call))
         if method == "DELETE":
             del number.groups[group["id"]]
-        else:
-            group.update(
-                {name: call.fields[name] for name in ("subject", "description") if name in call.fields}
-            )
-        return success()
+            return self._requested(call, number, group["id"], "group_lifecycle_update", "group_delete")
+        changed: dict[str, Any] = {
+            name: call.fields[name] for name in ("subject", "description") if name in call.fields
+        }
+        group.update(changed)
+        told = {f"group_{name}": {"text": text, "update_successful": True} for name, text in changed.items()}
+        kind = "group_settings_update"
+        return self._requested(call, number, group["id"], kind, kind, **told)
 
     def joined(self, group_id: str, phone: Phone) -> None:
         """Let a customer join by the invite link."""
@@ -131,14 +144,8 @@ class Extras:
         number, group = found
         person = {"wa_id": digits(phone.number), "user_id": user_id(phone)}
         group["participants"].append(person)
-        told = {
-            "type": "group_participants_add",
-            "group_id": group_id,
-            "timestamp": str(self._simulator.clock.seconds),
-            "reason": "invite_link",
-            "added_participants": [person],
-        }
-        self._simulator.notify(number, "group_participants_update", {"groups": [told]}, name="group")
+        field, kind = "group_participants_update", "group_participants_add"
+        self._tell(number, group_id, field, kind, reason="invite_link", added_participants=[person])
 
     def _invite(self, call: Call) -> cb.HttpResponse:
         _, group = self._group(call)
@@ -152,10 +159,13 @@ class Extras:
         return page([], call.request.query)
 
     def _remove(self, call: Call) -> cb.HttpResponse:
-        _, group = self._group(call)
-        gone = {digits(str(one.get("user") or one.get("user_id"))) for one in call.fields["participants"]}
-        group["participants"] = [one for one in group["participants"] if one["wa_id"] not in gone]
-        return success()
+        number, group = self._group(call)
+        wanted = {digits(str(one.get("user") or one.get("user_id"))) for one in call.fields["participants"]}
+        gone = [one for one in group["participants"] if one["wa_id"] in wanted]
+        group["participants"] = [one for one in group["participants"] if one not in gone]
+        told = {"removed_participants": gone, "initiated_by": "business"}
+        field, kind = "group_participants_update", "group_participants_remove"
+        return self._requested(call, number, group["id"], field, kind, **told)
 
     # calls and threads
 
@@ -181,7 +191,7 @@ class Extras:
             self._simulator.notify(number, "calls", {"statuses": [status]}, name="call")
 
         call.later(ring)
-        return cb.HttpResponse.of_json({"messaging_product": "whatsapp", "calls": [{"id": id}]})
+        return success(messaging_product="whatsapp", calls=[{"id": id}])
 
     def _permissions(self, call: Call) -> cb.HttpResponse:
         self._platform.number(call)

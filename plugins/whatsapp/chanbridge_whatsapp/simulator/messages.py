@@ -35,7 +35,10 @@ class Messages:
 
     def _market(self, call: Call) -> cb.HttpResponse:
         if call.fields.get("type") != "template":
-            raise Refused(131055, "Only marketing templates can be sent here.")
+            raise Refused(131055, "Only templates can be sent here.")
+        template = self._template(self._platform.number(call), call.fields)
+        if template and template.category != "MARKETING":
+            raise Refused(134100, "Only marketing templates can be sent here.")
         return self._send(call)
 
     def _send(self, call: Call) -> cb.HttpResponse:
