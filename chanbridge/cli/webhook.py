@@ -24,8 +24,8 @@ def read_request(content: bytes, webhook_url: str) -> HttpRequest:
     if recorded is None:
         headers = Headers({"content-type": _guess(content)})
         return HttpRequest(method="POST", url=webhook_url, headers=headers, body=content)
-    body = _body(recorded)
     headers = Headers(_headers(recorded.get("headers") or {}))
+    body = _body(recorded, headers.get("content-type", ""))
     if body and "content-type" not in headers:
         headers = Headers({**headers, "content-type": _guess(body)})
     return HttpRequest(
@@ -49,13 +49,15 @@ def _recorded(content: bytes) -> dict[str, Any] | None:
     return found if is_request else None
 
 
-def _body(recorded: dict[str, Any]) -> bytes:
+def _body(recorded: dict[str, Any], content_type: str) -> bytes:
     if "base64" in recorded:
         try:
             return base64.b64decode(str(recorded["base64"]), validate=True)
         except binascii.Error as error:
             raise ValidationError("base64", "must be base64") from error
     body = recorded.get("body", "")
+    if isinstance(body, dict) and content_type.startswith(_FORM):
+        return urlencode(body, doseq=True).encode()
     return body.encode() if isinstance(body, str) else msgspec.json.encode(body)
 
 
@@ -74,8 +76,9 @@ def _headers(headers: Any) -> list[tuple[str, str]]:
 
 def _url(recorded: dict[str, Any], headers: Headers, webhook_url: str) -> str:
     """The URL that the provider called: what it was told, with the path and query that came."""
-    if recorded.get("url"):
-        return str(recorded["url"])
+    whole = str(recorded.get("url") or recorded.get("path") or "")
+    if whole.startswith(("http://", "https://")):
+        return whole
     known = urlsplit(webhook_url)
     path, mark, inline = str(recorded.get("path") or known.path).partition("?")
     public, inside, _ = known.path.rpartition("/in/")

@@ -117,6 +117,7 @@ URL = "https://hooks.example.com/channels/in/loft"
         ({"body": "x", "query": {"a": ["1", "2"], "b": "c d"}}, f"{URL}?a=1&a=2&b=c+d"),
         ({"body": "x", "query": "a=1"}, f"{URL}?a=1"),
         ({"body": "x", "url": "https://other.example.com/y"}, "https://other.example.com/y"),
+        ({"body": "x", "path": "https://other.example.com/y?z"}, "https://other.example.com/y?z"),
         ({"body": "x", "headers": {"Host": "evil.example.com"}}, URL),
     ],
 )
@@ -150,3 +151,11 @@ def test_a_body_that_is_an_object_is_sent_as_json():
 
 def test_a_body_that_is_no_text_is_recorded_as_base64():
     assert read_request(b'{"base64": "//4="}', URL).content == b"\xff\xfe"
+
+
+def test_a_body_that_is_an_object_is_sent_as_a_form_where_the_headers_say_so():
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    request = read_request(msgspec.json.encode({"headers": headers, "body": {"Body": "a b", "N": 1}}), URL)
+
+    assert request.form() == [("Body", "a b"), ("N", "1")]
