@@ -11,7 +11,7 @@ from chanbridge.transcode import cards, kinds, menus, templates
 from chanbridge.transcode.kinds import Shown, placed
 from chanbridge.transcode.layout import lay
 from chanbridge.transcode.media import album
-from chanbridge.transcode.plan import LOSS_ORDER, Loss
+from chanbridge.transcode.plan import LOSS_ORDER, Loss, Option
 from chanbridge.transcode.surfaces import on_surface
 from chanbridge.transcode.text import rich as r
 from chanbridge.transcode.text.rich import Rich
@@ -183,7 +183,13 @@ def _template(work: Work, part: Template, path: str) -> Shown:
     allowed = limits.categories if limits else ()
     if part.category and allowed and part.category not in allowed:
         raise Refused(f"{path}/category", "D20", "the channel has no templates of this category")
-    return kinds.as_it_is(work, part, path)
+    shown: list[Action] = []
+    options: list[Option] = []
+    for one in kinds.own_actions(part, path):
+        wire = work.wire(one.action, None, "codepoints") if one.action.kind == "reply" else None
+        shown.append(one.action.replace(payload=wire) if wire else one.action)
+        options += [work.option(one, wire=wire)] if wire else []
+    return [Draft((part.replace(actions=tuple(shown)),), (part.id,), options=tuple(options))]
 
 
 def _fallback_loss(work: Work, path: str, reason: str) -> Loss:

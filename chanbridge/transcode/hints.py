@@ -15,51 +15,41 @@ class Hints(NamedTuple):
     letter: str
     choose: str
     menu: str
-    file: str
 
 
 _HINTS = {
-    "ar": Hints("أرسل رقم اختيارك.", "أرسل حرف اختيارك.", "يرجى الاختيار:", "الخيارات", "ملف"),
-    "cs": Hints("Odpovězte číslem.", "Odpovězte písmenem.", "Vyberte prosím:", "Možnosti", "Soubor"),
-    "da": Hints("Svar med et nummer.", "Svar med et bogstav.", "Vælg venligst:", "Muligheder", "Fil"),
+    "ar": Hints("أرسل رقم اختيارك.", "أرسل حرف اختيارك.", "يرجى الاختيار:", "الخيارات"),
+    "cs": Hints("Odpovězte číslem.", "Odpovězte písmenem.", "Vyberte prosím:", "Možnosti"),
+    "da": Hints("Svar med et nummer.", "Svar med et bogstav.", "Vælg venligst:", "Muligheder"),
     "de": Hints(
         "Antworten Sie mit einer Zahl.",
         "Antworten Sie mit einem Buchstaben.",
         "Bitte wählen Sie:",
         "Optionen",
-        "Datei",
     ),
-    "el": Hints("Απαντήστε με τον αριθμό.", "Απαντήστε με το γράμμα.", "Επιλέξτε:", "Επιλογές", "Αρχείο"),
-    "en": Hints("Reply with a number.", "Reply with a letter.", "Please choose:", "Options", "File"),
-    "es": Hints(
-        "Responda con una cifra.", "Responda con una letra.", "Por favor, elija:", "Opciones", "Archivo"
-    ),
-    "fi": Hints("Vastaa numerolla.", "Vastaa kirjaimella.", "Valitse:", "Vaihtoehdot", "Tiedosto"),
-    "fr": Hints(
-        "Répondez par un chiffre.", "Répondez par une lettre.", "Veuillez choisir :", "Options", "Fichier"
-    ),
-    "he": Hints("השיבו במספר.", "השיבו באות.", "נא לבחור:", "אפשרויות", "קובץ"),
-    "hi": Hints("एक नंबर भेजकर जवाब दें।", "एक अक्षर भेजकर जवाब दें।", "कृपया चुनें:", "विकल्प", "फ़ाइल"),
-    "id": Hints("Balas dengan angka.", "Balas dengan huruf.", "Silakan pilih:", "Pilihan", "Berkas"),
-    "it": Hints("Rispondi con un numero.", "Rispondi con una lettera.", "Scegli:", "Opzioni", "File"),
-    "ja": Hints(
-        "番号で返信してください。", "文字で返信してください。", "お選びください:", "メニュー", "ファイル"
-    ),
-    "ko": Hints("번호로 답장해 주세요.", "글자로 답장해 주세요.", "선택해 주세요:", "메뉴", "파일"),
-    "nb": Hints("Svar med et nummer.", "Svar med en bokstav.", "Vennligst velg:", "Alternativer", "Fil"),
-    "nl": Hints(
-        "Antwoord met een cijfer.", "Antwoord met een letter.", "Maak een keuze:", "Opties", "Bestand"
-    ),
-    "pl": Hints("Odpowiedz numerem.", "Odpowiedz literą.", "Wybierz:", "Opcje", "Plik"),
-    "pt": Hints("Responda com a cifra.", "Responda com a letra.", "Por favor, escolha:", "Menu", "Ficheiro"),
-    "ro": Hints("Răspundeți cu un număr.", "Răspundeți cu o literă.", "Alegeți:", "Opțiuni", "Fișier"),
-    "ru": Hints("Ответьте номером.", "Ответьте буквой.", "Выберите:", "Варианты", "Файл"),
-    "sv": Hints("Svara med en siffra.", "Svara med en bokstav.", "Välj:", "Alternativ", "Fil"),
-    "th": Hints("ตอบกลับด้วยหมายเลข", "ตอบกลับด้วยตัวอักษร", "โปรดเลือก:", "ตัวเลือก", "ไฟล์"),
-    "tr": Hints("Numarayla cevap verin.", "Harfle cevap verin.", "Seçin:", "Seçenekler", "Dosya"),
-    "uk": Hints("Відповідайте номером.", "Відповідайте літерою.", "Виберіть:", "Варіанти", "Файл"),
-    "vi": Hints("Trả lời bằng số.", "Trả lời bằng chữ cái.", "Vui lòng chọn:", "Lựa chọn", "Tệp"),
-    "zh": Hints("请回复数字。", "请回复字母。", "请选择：", "选项", "文件"),
+    "el": Hints("Απαντήστε με τον αριθμό.", "Απαντήστε με το γράμμα.", "Επιλέξτε:", "Επιλογές"),
+    "en": Hints("Reply with a number.", "Reply with a letter.", "Please choose:", "Options"),
+    "es": Hints("Responda con una cifra.", "Responda con una letra.", "Por favor, elija:", "Opciones"),
+    "fi": Hints("Vastaa numerolla.", "Vastaa kirjaimella.", "Valitse:", "Vaihtoehdot"),
+    "fr": Hints("Répondez par un chiffre.", "Répondez par une lettre.", "Veuillez choisir :", "Options"),
+    "he": Hints("השיבו במספר.", "השיבו באות.", "נא לבחור:", "אפשרויות"),
+    "hi": Hints("एक नंबर भेजकर जवाब दें।", "एक अक्षर भेजकर जवाब दें।", "कृपया चुनें:", "विकल्प"),
+    "id": Hints("Balas dengan angka.", "Balas dengan huruf.", "Silakan pilih:", "Pilihan"),
+    "it": Hints("Rispondi con un numero.", "Rispondi con una lettera.", "Scegli:", "Opzioni"),
+    "ja": Hints("番号で返信してください。", "文字で返信してください。", "お選びください:", "メニュー"),
+    "ko": Hints("번호로 답장해 주세요.", "글자로 답장해 주세요.", "선택해 주세요:", "메뉴"),
+    "nb": Hints("Svar med et nummer.", "Svar med en bokstav.", "Vennligst velg:", "Alternativer"),
+    "nl": Hints("Antwoord met een cijfer.", "Antwoord met een letter.", "Maak een keuze:", "Opties"),
+    "pl": Hints("Odpowiedz numerem.", "Odpowiedz literą.", "Wybierz:", "Opcje"),
+    "pt": Hints("Responda com a cifra.", "Responda com a letra.", "Por favor, escolha:", "Menu"),
+    "ro": Hints("Răspundeți cu un număr.", "Răspundeți cu o literă.", "Alegeți:", "Opțiuni"),
+    "ru": Hints("Ответьте номером.", "Ответьте буквой.", "Выберите:", "Варианты"),
+    "sv": Hints("Svara med en siffra.", "Svara med en bokstav.", "Välj:", "Alternativ"),
+    "th": Hints("ตอบกลับด้วยหมายเลข", "ตอบกลับด้วยตัวอักษร", "โปรดเลือก:", "ตัวเลือก"),
+    "tr": Hints("Numarayla cevap verin.", "Harfle cevap verin.", "Seçin:", "Seçenekler"),
+    "uk": Hints("Відповідайте номером.", "Відповідайте літерою.", "Виберіть:", "Варіанти"),
+    "vi": Hints("Trả lời bằng số.", "Trả lời bằng chữ cái.", "Vui lòng chọn:", "Lựa chọn"),
+    "zh": Hints("请回复数字。", "请回复字母。", "请选择：", "选项"),
 }
 _OTHER_NAMES = {"no": "nb", "nn": "nb", "iw": "he", "in": "id"}
 

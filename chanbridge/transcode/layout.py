@@ -16,6 +16,7 @@ from chanbridge.transcode.work import Bubble, Draft, Placed, Refused, Work, link
 
 def lay(work: Work, bubble: Bubble, quick: Sequence[Placed] = ()) -> list[Draft]:
     """Lay a bubble out as steps; ``quick`` are the message's quick replies, if it is the last."""
+    bubble, quick = _enabled(work, bubble, quick)
     native_quick = on_surface(work, "quick_reply", quick) if quick else None
     if native_quick and native_quick.lines:
         native_quick = None
@@ -33,6 +34,15 @@ def lay(work: Work, bubble: Bubble, quick: Sequence[Placed] = ()) -> list[Draft]
         native_quick, fitted = fitted, None
     drafts = _steps(work, bubble, fitted, native_quick) or [Draft((), bubble.carries, losses=bubble.losses)]
     return _noted(drafts, options)
+
+
+def _enabled(work: Work, bubble: Bubble, quick: Sequence[Placed]) -> tuple[Bubble, list[Placed]]:
+    """Leave out what nobody may tap."""
+    off = [placed for placed in (*bubble.actions, *quick) if placed.action.disabled]
+    losses = [work.loss(placed.path, "presentation", "D5", "it is disabled, and not shown") for placed in off]
+    kept = tuple(placed for placed in bubble.actions if not placed.action.disabled)
+    bubble = bubble._replace(actions=kept, losses=(*bubble.losses, *losses))
+    return bubble, [placed for placed in quick if not placed.action.disabled]
 
 
 def _choose(work: Work, actions: Sequence[Placed], *, quick_free: bool) -> Fitted | None:

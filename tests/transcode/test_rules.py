@@ -247,6 +247,12 @@ class TestD5Mixing:
         with pytest.raises(Unsupported, match="/parts/0/actions/0: share cannot be written"):
             transcode(Message.text("Look", buttons=[share]), SMS)
 
+    def test_what_is_disabled_is_not_shown(self):
+        plan = transcode(Message.text("Look", buttons=["Yes", Action(label="No", disabled=True)]), SMS)
+
+        assert texts(plan) == ["Look\n\n1) Yes\nReply with a number."]
+        assert ("D5", "presentation", "/parts/0/actions/1") in losses(plan)
+
 
 class TestD6Numbering:
     def test_options_are_numbered_below_the_text_with_links_and_a_hint(self):
@@ -704,6 +710,14 @@ class TestD19Window:
 class TestD20Previews:
     def test_a_template_is_native_where_there_are_templates(self):
         assert transcode(Message.of(HELLO), WHATSAPP).steps[0].parts[0].kind == "template"
+
+    def test_its_buttons_have_their_payloads(self):
+        part = HELLO.replace(actions=(Action(id="yes", label="Yes"), Action(label="No", payload="NO")))
+
+        plan = transcode(Message.of(part), WHATSAPP)
+
+        assert [action.payload for action in plan.steps[0].actions] == ["yes", "NO"]
+        assert [option.action_id for option in plan.reply_map.entries] == ["yes", "p0.a1"]
 
     def test_elsewhere_its_preview_is_filled_in(self):
         plan = transcode(Message.of(HELLO), SMS)
