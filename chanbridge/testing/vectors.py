@@ -40,7 +40,7 @@ def parse_request(recorded: bytes) -> HttpRequest:
     """Read a raw HTTP/1.1 request; its lines may end in LF alone. Raise `ValueError` if it is none."""
     end = _END_OF_HEAD.search(recorded)
     head, body = (recorded[: end.start()], recorded[end.end() :]) if end else (recorded.rstrip(), b"")
-    first, *lines = head.decode("latin-1").splitlines()
+    first, *lines = head.decode("latin-1").splitlines() or [""]
     pieces = first.split(" ")
     if len(pieces) < 2:
         raise ValueError(f"'{first[:40]}' is no request line: write METHOD TARGET HTTP/1.1")
