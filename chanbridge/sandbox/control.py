@@ -97,6 +97,8 @@ class Control:
             return _problem(400, str(error))
         except TimeoutError:
             return _problem(504, "it did not happen in time")
+        except Exception as error:  # the sandbox's own mistake, which settle() raises
+            return _problem(500, f"{type(error).__name__}: {error}")
 
     def _overview(self, call: Call) -> HttpResponse:
         simulators = {

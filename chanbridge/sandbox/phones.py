@@ -143,7 +143,7 @@ class PhoneActions(ABC):
 
 
 class Phone(PhoneActions):
-    """A customer's phone on one simulated provider.
+    """A customer's phone on one simulated provider, for the event loop that the sandbox runs in.
 
     Set ``online = False`` and nothing is delivered until it is True again. ``refuses`` is the provider's
     error code with which every message to it fails. ``reads`` marks messages read as they arrive.

@@ -90,8 +90,10 @@ class Server:
             after()
             return False
         _write(line, writer, response)
-        await writer.drain()
-        after()
+        try:
+            await writer.drain()
+        finally:
+            after()  # the provider has accepted it, whether or not the caller is still there
         return line.our_state is h11.DONE and line.their_state is h11.DONE
 
 

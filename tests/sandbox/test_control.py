@@ -65,6 +65,16 @@ async def test_receive_gives_up_in_time(ada) -> None:
         await do(ada.receive, within=0.05)
 
 
+async def test_a_mistake_of_a_simulator_is_told(plain, remote) -> None:
+    async def mistake() -> None:
+        raise ZeroDivisionError("in a simulator")
+
+    plain.later(mistake)
+
+    with pytest.raises(SandboxError, match="ZeroDivisionError: in a simulator"):
+        await do(remote.settle)
+
+
 async def test_a_file_is_carried_over(plain, ada) -> None:
     said = []
     plain.say = lambda phone, what: said.append(what) or "in-1"

@@ -121,6 +121,17 @@ async def test_a_timeout_lasts_as_long_as_asked(plain: Simulator) -> None:
         await fetch(send(plain), within=0.05)
 
 
+async def test_a_slow_call_is_accepted_though_the_caller_has_gone(app, plain: Simulator) -> None:
+    plain.faults.add("slow", seconds=0.1)
+
+    with pytest.raises(TimeoutError):
+        await fetch(send(plain), within=0.02)
+    await plain.phone("1").receive(within=2)
+    await plain.settle()
+
+    assert app.told == ["delivered out-1"]
+
+
 async def test_a_slow_answer_is_an_answer(plain: Simulator) -> None:
     plain.faults.add("slow", seconds=0.01)
 
