@@ -229,6 +229,25 @@ def test_a_template_of_cards(components):
     }
 
 
+def test_the_replies_among_its_actions_are_its_quick_replies(content, step):
+    actions = (
+        cb.Action(id="yes", label="Yes"),
+        cb.Action(kind="url", label="Track", url="https://example.com"),
+        cb.Action(id="no", label="No", payload="token-7"),
+        cb.Action(id="late", label="Late"),
+    )
+    parameters = {"button.3": {"type": "payload", "payload": "AS_GIVEN"}}
+    part = cb.Template(name="t", language="en", actions=actions, parameters=parameters)
+
+    buttons = content(step(part))["template"]["components"]
+
+    assert [(button["index"], button["parameters"][0]["payload"]) for button in buttons] == [
+        ("0", "yes"),
+        ("2", "token-7"),
+        ("3", "AS_GIVEN"),
+    ]
+
+
 def test_a_file_in_a_template_is_uploaded_first(channel, step):
     part = cb.Template(name="t", language="en", parameters={"header": cb.Media(blob="b1", mime="image/png")})
 

@@ -63,6 +63,7 @@ def test_a_good_message_has_no_objections(channel, message):
         ({"body.1": {"type": "currency", "text": "$1"}}, "body.1", "needs currency and minor"),
         ({"header": {"type": "image"}}, "header", "give a media object"),
         ({"header": {"type": "image", "media": {}}}, "header", "name the file"),
+        ({"header": {"type": "image", "media": {"url": "file:///a.png"}}}, "header", "public link"),
         ({"button.0": "with space"}, "button.0", "spaces"),
         ({"button.0": {"type": "copy_code", "code": "x" * 16}}, "button.0", "at most 15"),
         ({"button.0": {"type": "payload", "payload": "x" * 257}}, "button.0", "at most 256"),

@@ -25,7 +25,7 @@ ORDER = ("header", "limited_time_offer", "body", "button")
 
 def template(config: WhatsAppConfig, part: cb.Template) -> cb.Flow[Native]:
     """Write a template, uploading the files in its parameters."""
-    values = [(slots.parse(name), value) for name, value in part.parameters.items()]
+    values = [*_payloads(part), *((slots.parse(name), value) for name, value in part.parameters.items())]
     written: Native = {"name": part.name, "language": {"code": part.language}}
     if part.namespace:
         written["namespace"] = part.namespace
@@ -34,6 +34,16 @@ def template(config: WhatsAppConfig, part: cb.Template) -> cb.Flow[Native]:
     if components or cards:
         written["components"] = [*components, *cards]
     return {"type": "template", "template": written}
+
+
+def _payloads(part: cb.Template) -> Values:
+    """Give the quick replies among a template's actions, which stand in the order of its buttons."""
+    replies = [(index, action) for index, action in enumerate(part.actions) if action.kind == "reply"]
+    return [
+        (Slot("button", str(index)), {"type": "payload", "payload": action.payload or action.id})
+        for index, action in replies
+        if f"button.{index}" not in part.parameters
+    ]
 
 
 def _cards(config: WhatsAppConfig, values: Values) -> cb.Flow[list[Native]]:

@@ -138,7 +138,11 @@ def _file(where: str, typed: dict[str, Any]) -> Problems:
             f"{where}.media", "give a media object: {'url': ...} or {'provider_id': ...}"
         )
         return
-    if not (file.url or file.provider_id or file.blob or file.data):
+    if file.url and not file.url.startswith(("https://", "http://")):
+        yield cb.ValidationError(
+            f"{where}.media.url", "must be a public link: upload a file of this machine first"
+        )
+    elif not (file.url or file.provider_id or file.blob or file.data):
         yield cb.ValidationError(f"{where}.media", "name the file: url, provider_id, blob or data")
 
 
