@@ -18,7 +18,7 @@ from chanbridge.channel import Channel, Gesture
 from chanbridge.config import DEFAULT_FILE, SQLITE, DeliveryPolicy, Settings, absolute_store, load_settings
 from chanbridge.handlers import Handlers
 from chanbridge.hooks import Hooks
-from chanbridge.model.address import Conversation
+from chanbridge.model.address import Contact, Conversation
 from chanbridge.model.base import Ref
 from chanbridge.model.errors import ConfigError, Unsupported, ValidationError
 from chanbridge.model.events import Event
@@ -193,6 +193,10 @@ class Bridge:
         """Get a received file into the media store; raise `SendError` if it cannot be had."""
         fetched: Media = await self.runtime.fetcher.want(account, media)
         return fetched
+
+    def identify(self, contact: Contact) -> str | None:
+        """Ask the plugins for the key of a contact in the CRM."""
+        return self.hooks.identify(contact)
 
     async def resume(self, account: str) -> None:
         """Let a held account send again at once: its token was replaced, its bill is paid."""

@@ -238,6 +238,10 @@ class Channel(Generic[C]):
         """Make the error of a response; None: it is fine. Asked of every response."""
         return None if response.ok else SendError.of(response)
 
+    def not_before(self, category: str | None, to: str, now: dt.datetime) -> dt.datetime:
+        """Say when a message of a category may go to an address at the earliest: quiet hours defer it."""
+        return now
+
     def validate(self, message: Message) -> Iterable[ValidationError]:
         """Check what only this channel knows of a message: overrides, template parameters, its profile."""
         return ()

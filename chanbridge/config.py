@@ -45,12 +45,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     media: Annotated[int, Meta(ge=1, description="largest file that is fetched")] = 100 * 1024 * 1024
 
 
-class Api(Struct, frozen=True, kw_only=True):
-    """Who may use the REST API: tokens by the name of their holder."""
-
-    tokens: dict[str, Secret] = {}
-
-
 class DeliveryPolicy(Policy):
     """What an account allows when a message does not fit, or when something goes wrong.
 
@@ -73,7 +67,6 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     name: str
     channel: str
     config: Any  # the channel's Config
-    base_url: str = ""
     policy: DeliveryPolicy = DeliveryPolicy()
     path_token: Secret | None = None
     allow_from: tuple[str, ...] = ()
@@ -91,7 +84,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     listen: Listen = Listen()
     limits: Limits = Limits()
     policy: DeliveryPolicy = DeliveryPolicy()
-    api: Api = Api()
     allow_literal_secrets: bool = False
     accounts: dict[str, AccountSettings] = {}
 
@@ -111,7 +103,6 @@ class _Document(Struct, kw_only=True):
     listen: Listen = Listen()
     limits: Limits = Limits()
     policy: DeliveryPolicy = DeliveryPolicy()
-    api: Api = Api()
     allow_literal_secrets: bool = False
     accounts: dict[str, dict[str, Any]] = {}  # read one by one
 
@@ -178,7 +169,6 @@ class _Reading:
             listen=document.listen,
             limits=document.limits,
             policy=document.policy,
-            api=document.api,
             allow_literal_secrets=document.allow_literal_secrets,
             accounts={name: account for name, account in made.items() if account is not None},
         )
@@ -204,9 +194,6 @@ class _Reading:
             return None
         policy = self._checked(DeliveryPolicy, core.policy, (*path, "policy"))
         rest = {key: value for key, value in table.items() if key not in own}
-        base_url = rest.get("base_url", "")
-        if "base_url" not in cls.Config.__struct_fields__:
-            rest.pop("base_url", None)
         config = self._checked(cls.Config, rest, path)
         if policy is None or config is None:
             return None
@@ -215,7 +202,6 @@ class _Reading:
             name=name,
             channel=core.channel,
             config=config,
-            base_url=getattr(config, "base_url", base_url),
             policy=msgspec.structs.replace(general, **{key: getattr(policy, key) for key in core.policy}),
             path_token=core.path_token,
             allow_from=core.allow_from,
@@ -289,10 +275,7 @@ def account_from(
         source.problem(path, what)
     source.raise_problems()
     config, missing = _completed(cls, resolved)
-    base_url = getattr(config, "base_url", "")
-    return AccountSettings(
-        name=name or channel, channel=channel, config=config, base_url=base_url, missing=missing
-    )
+    return AccountSettings(name=name or channel, channel=channel, config=config, missing=missing)
 
 
 def _nested(settings: Mapping[str, str]) -> dict[str, Any]:

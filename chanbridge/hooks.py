@@ -112,8 +112,8 @@ class Specs:
     def chanbridge_identify(self, contact: Contact) -> str | None:
         """Give the key of a contact in the CRM, or None to let the next plugin say.
 
-        Called before an event reaches its handlers, for its sender; the first answer counts. An
-        exception is logged, and the next plugin is asked.
+        Called when a handler asks for ``conversation.customer``; the first answer counts. An exception
+        is logged, and the next plugin is asked.
         """
 
     @hookspec

@@ -18,6 +18,7 @@ import msgspec
 from chanbridge import planner
 from chanbridge.accounts import Accounts, AnyChannel
 from chanbridge.channel import Gesture, Sent
+from chanbridge.config import DeliveryPolicy
 from chanbridge.model.errors import ChanbridgeError, Failure, SendError
 from chanbridge.model.events import AccountStatus
 from chanbridge.pacing import Pacer
@@ -25,7 +26,7 @@ from chanbridge.rates import next_attempt
 from chanbridge.store.base import Arrival, Entry, Lane, Outgoing, Settled
 from chanbridge.store.engine import StoreError
 from chanbridge.store.sqlite import SqliteStore
-from chanbridge.transcode.plan import Policy, Step
+from chanbridge.transcode.plan import Step
 from chanbridge.transport.drive import Driver
 from chanbridge.transport.record import Answer
 from chanbridge.waiting import rung
@@ -55,7 +56,7 @@ class Sender:
         clock: Callable[[], dt.datetime],
         told: Told,
         mediate: Mediate,
-        policy: Callable[[str], Policy],
+        policy: Callable[[str], DeliveryPolicy],
         can_serve_links: bool = False,
         concurrency: int = 500,
     ) -> None:
@@ -190,13 +191,21 @@ class Sender:
             await self._driver.run(channel.gesture(item), channel, recorder=recorder, last_try=last_try)
             return Settled(state="sent", sent=Sent())
         if not recorder.begun:
+            now = self._clock()
             replanned = await self._look_again(lane, channel, item)
-            if replanned:
-                return Settled(state="held", due=self._clock())
+            due = channel.not_before(item.category, item.to.id, now)
+            if replanned or due > now:
+                return Settled(state="held", due=due)
             recorder.item = item = await self._mediate(item, channel)
             if channel.capabilities_for(lane.conversation).idempotency.outbound == "native":
                 await recorder.freeze()
-        sent = await self._driver.run(channel.send(item), channel, recorder=recorder, last_try=last_try)
+        sent = await self._driver.run(
+            channel.send(item),
+            channel,
+            recorder=recorder,
+            last_try=last_try,
+            may_repeat=self._policy(lane.account).on_unknown == "repeat",
+        )
         return Settled(state="sent", sent=sent)
 
     async def _look_again(self, lane: Lane, channel: AnyChannel, step: Step) -> bool:

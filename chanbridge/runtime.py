@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from chanbridge.accounts import Accounts
-from chanbridge.blobs import FileMediaStore
+from chanbridge.blobs import FileMediaStore, MediaStore
 from chanbridge.channel import Channel
 from chanbridge.config import Settings
 from chanbridge.dispatch import Dispatcher
@@ -134,7 +134,7 @@ class Runtime:
         self._loops: list[asyncio.Task[None]] = []
         owner = owner_name()
         self.store = SqliteStore(sqlite_path(settings.store))
-        self.blobs = FileMediaStore(settings.media)
+        self.blobs: MediaStore = FileMediaStore(settings.media)
         self._http = HttpTransport(self.blobs, max_download=settings.limits.media)
         transport: Transport = bridge.transport or self._http
         grants = GrantKeeper(FileVault(settings.vault), now=clock)
@@ -179,8 +179,10 @@ class Runtime:
             await self.store.outbox.release(account, now)  # whatever it was may be mended by now
         self.sender.start()
         if work == "all":
-            for part in (*self.dispatchers, self.poller, self.fetcher):
-                part.start()
+            for dispatcher in self.dispatchers:
+                dispatcher.start()
+            self.poller.start()
+            self.fetcher.start()
             self._loops.append(asyncio.create_task(self._sweep()))
 
     async def stop(self, grace_s: float) -> None:

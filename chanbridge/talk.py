@@ -7,12 +7,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from chanbridge.channel import Gesture
-from chanbridge.model.address import Conversation
+from chanbridge.model.address import Contact, Conversation
 from chanbridge.model.base import Ref
 from chanbridge.model.events import Event, MessageReceived
 from chanbridge.model.media import Media
 from chanbridge.model.message import Message
 from chanbridge.sending import Receipt, Sending
+from chanbridge.store.places import sender_of
 
 T = TypeVar("T")
 
@@ -29,6 +30,8 @@ class Desk(Protocol):
     async def post_edit(self, target: Ref, message: Message, to: Conversation, key: str) -> None: ...
 
     async def fetch(self, account: str, media: Media) -> Media: ...
+
+    def identify(self, contact: Contact) -> str | None: ...
 
 
 class Talk:
@@ -60,6 +63,12 @@ class Talk:
     @property
     def address(self) -> str:
         return self.conversation.address
+
+    @property
+    def customer(self) -> str | None:
+        """The sender's key in the CRM, if a plugin knows it (``chanbridge_identify``)."""
+        sender = sender_of(self._event)
+        return self._desk.identify(sender) if sender else None
 
     def reply(self, message: str | Message, *, quote: bool = False) -> Sending[Receipt]:
         """Send a text or a message to this conversation; ``quote`` refers to the event's message."""

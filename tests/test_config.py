@@ -92,7 +92,6 @@ def test_an_account_is_typed_and_its_secrets_are_read(load):
     assert account.config == PigeonConfig(
         number="+12025550100", api_key=cb.Secret("env-secret"), webhook_secret=cb.Secret("file-secret")
     )
-    assert account.base_url == "https://api.pigeon.example/v2"
 
 
 def test_settings_have_sensible_defaults_beside_their_file(load, tmp_path):

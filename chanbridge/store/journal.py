@@ -192,10 +192,11 @@ def _keep_request(connection: sqlite3.Connection, arrival: Arrival, now: float) 
     request = arrival.request
     if request is None:
         return 0
+    headers = msgspec.json.encode(dict(request.headers.items()))
     kept = connection.execute(
         "INSERT INTO requests (account, at, method, url, headers, body, state, reason) VALUES (?,"
         " ?, ?, ?, ?, ?, ?, ?)",
-        (arrival.account, now, request.method, request.url, msgspec.json.encode(dict(request.headers.items())),
+        (arrival.account, now, request.method, request.url, headers,
          request.content, arrival.state, arrival.reason),
     )  # fmt: skip
     return kept.lastrowid or 0

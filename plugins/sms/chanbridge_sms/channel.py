@@ -55,7 +55,11 @@ class Sms(cb.Channel[SmsConfig]):
         return addresses.normalise(id, self.config.country)
 
     def not_before(self, category: str | None, to: str, now: dt.datetime) -> dt.datetime:
-        """Say when a message to an address's id may go out at the earliest: quiet hours may defer it."""
+        """Say when a message may go out at the earliest: quiet hours defer it, if they are not to refuse."""
+        hours = self.config.quiet_hours
+        return self._allowed(category, to, now) if hours and hours.action == "defer" else now
+
+    def _allowed(self, category: str | None, to: str, now: dt.datetime) -> dt.datetime:
         hours = self.config.quiet_hours
         if hours is None or category not in hours.applies_to:
             return now
@@ -90,12 +94,11 @@ class Sms(cb.Channel[SmsConfig]):
         return self.provider.error(response)
 
     def _keep_quiet(self, step: cb.Step) -> None:
-        """Refuse a step in quiet hours: for now, with the time to wait, or for good."""
-        allowed = self.not_before(step.category, step.to.id, step.now)
+        """Refuse a step that came to quiet hours all the same: `not_before` defers where it may."""
+        allowed = self._allowed(step.category, step.to.id, step.now)
         if allowed <= step.now:
             return
-        hours = self.config.quiet_hours
-        defer = hours is not None and hours.action == "defer"
+        defer = self.not_before(step.category, step.to.id, step.now) > step.now
         raise cb.SendError(
             "policy_rejected",
             detail="it is quiet hours where the recipient is",
