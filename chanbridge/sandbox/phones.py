@@ -133,9 +133,12 @@ class PhoneActions(ABC):
         """React to a message (default: the newest); an empty emoji takes the reaction back."""
         return self.say(Said(kind="reaction", text=emoji, message=message))
 
-    def tap(self, option: str, message: str = "") -> str:
-        """Tap an option, by its label or id, on a message (default: the newest that shows it)."""
-        return self.say(Said(kind="tap", option=option, message=message))
+    def tap(self, option: str, message: str = "", *, answer: dict[str, Any] | None = None) -> str:
+        """Tap an option, by its label or id, on a message (default: the newest that shows it).
+
+        ``answer`` is what is filled in where the option opens a form.
+        """
+        return self.say(Said(kind="tap", option=option, message=message, data=answer or {}))
 
     def send_raw(self, data: dict[str, Any], *, to: str = "") -> str:
         """Send what has no method here, as the provider writes it."""

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
@@ -20,6 +21,7 @@ from twilio.twiml.messaging_response import MessagingResponse
 from chanbridge.http import HttpRequest, HttpResponse
 from chanbridge.sandbox import Phone, Sandbox, fetch
 from chanbridge.sandbox.wire import Reply, Server
+from chanbridge_sms.config import SmsConfig
 from chanbridge_sms.simulator import TwilioSimulator
 
 ADA, US = "+12025550123", "+12025550111"
@@ -587,3 +589,12 @@ async def test_a_contact_card_is_a_file(app, simulator, ada) -> None:
     await simulator.settle()
 
     assert app.posts("/in")[0]["MediaContentType0"] == "text/vcard"
+
+
+def test_its_account_tables_are_what_the_plugin_is_configured_with() -> None:
+    for table in TwilioSimulator(["+12025550111", "+12025550112"]).settings().values():
+        assert table.pop("channel") == "sms"
+
+        config = msgspec.convert(table, SmsConfig, dec_hook=lambda kind, text: kind(text))
+
+        assert config.base_url == table["base_url"]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import pywa
 from pywa import errors, types
@@ -15,7 +16,9 @@ from pywa.types import templates
 from chanbridge.http import HttpRequest, HttpResponse
 from chanbridge.sandbox import Phone, Sandbox, fetch
 from chanbridge.sandbox.wire import Reply, Server
+from chanbridge_whatsapp.config import WhatsAppConfig
 from chanbridge_whatsapp.simulator import VERIFY_TOKEN, WhatsAppSimulator
+from chanbridge_whatsapp.simulator.platform import user_id
 
 ADA, BO = "+12025550123", "+12025550124"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -419,6 +422,21 @@ async def test_a_customer_without_a_shared_number_is_known_by_the_scoped_id(app,
     assert app.every("statuses")[0]["recipient_user_id"] == user
 
 
+async def test_a_customer_can_be_known_by_the_number_alone(app, simulator, wa, ada) -> None:
+    ada.profile = {"unscoped": True}
+    ada.send_text("Hi")
+    await do(wa.send_message, to=ADA, text="Hello")
+    await simulator.settle()
+
+    [message] = app.every("messages")
+    assert (message["from"], "from_user_id" in message) == ("12025550123", False)
+    assert app.values[0]["contacts"] == [{"profile": {"name": "Ada Test"}, "wa_id": "12025550123"}]
+    assert [sorted(name for name in one if "recipient" in name) for one in app.every("statuses")] == [
+        ["recipient_id"],
+        ["recipient_id"],
+    ]
+
+
 # errors in the provider's shape
 
 
@@ -714,11 +732,12 @@ async def test_their_client_runs_a_group_to_its_end(app, simulator, wa, ada) -> 
     await do(wa.create_group, subject="Boxes", description="Damaged ones")
     await simulator.settle()
     group = app.values[0]["groups"][0]["group_id"]
+    ada.profile = {"hidden": True}
     simulator.join_group(group, ada)
     link = await do(wa.get_group_invite_link, group)
     fresh = await do(wa.reset_group_invite_link, group)
     requests = list(await do(wa.get_group_join_requests, group))
-    await do(wa.remove_group_participants, group, [ADA])
+    await do(wa.remove_group_participants, group, [user_id(ada)])
     left = (await do(wa.get_group, group)).participants
     await do(wa.update_group_settings, group, subject="Parcels", profile_picture=PNG)
     await do(wa.delete_group, group)
@@ -862,6 +881,31 @@ async def test_what_has_no_method_is_sent_as_the_platform_writes_it(app, simulat
     assert stop["metadata"] == order["metadata"]
 
 
+async def test_a_form_is_filled_in_and_a_link_sends_nothing(app, simulator, wa, ada) -> None:
+    form = types.FlowButton("Sign up", flow_id="1", flow_token="TOKEN1", flow_action_screen="START")
+    await do(wa.send_message, to=ADA, text="Join", buttons=form)
+    await do(wa.send_message, to=ADA, text="See", buttons=types.URLButton("Open", "https://example.com/d"))
+    await simulator.settle()
+    ada.tap("flow", answer={"flow_token": "TOKEN1", "name": "Ada"})
+    await simulator.settle()
+    got: list[Any] = []
+    wa.on_flow_completion()(lambda _, update: got.append(update))
+    await do(wa.webhook_update_handler, app.requests[-1].body)
+
+    assert (got[0].token, got[0].response["name"]) == ("TOKEN1", "Ada")
+    with pytest.raises(ValueError, match="sends no message"):
+        ada.tap("Open")
+
+
 async def test_a_tap_on_what_is_not_there_says_so(simulator, ada) -> None:
     with pytest.raises(LookupError, match="shows no option 'Yes'"):
         ada.tap("Yes")
+
+
+def test_its_account_tables_are_what_the_plugin_is_configured_with() -> None:
+    for table in WhatsAppSimulator(["+12025550111", "+12025550112"]).settings().values():
+        assert table.pop("channel") == "whatsapp"
+
+        config = msgspec.convert(table, WhatsAppConfig, dec_hook=lambda kind, text: kind(text))
+
+        assert config.base_url == table["base_url"]

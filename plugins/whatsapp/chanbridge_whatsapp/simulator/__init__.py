@@ -1,9 +1,9 @@
 """The WhatsApp Business Platform on a loopback port: messages, media, templates, webhooks, customers.
 
-A phone's ``profile`` may hold ``username``, ``hidden`` (the number is not shared with businesses) and
-``stopped_marketing``. ``Said.option`` on a flow takes its answer from ``Said.data``. ``send_raw`` takes
-what a message has of its own (``{"type": "order", "order": ...}``), or a whole change of another webhook
-field (``{"field": "calls", "value": ...}``). Webhooks are named ``message``, ``status``, ``template``,
+A phone's ``profile`` may hold ``username``, ``hidden`` (the number is not shared with businesses),
+``unscoped`` (webhooks as before the scoped ids) and ``stopped_marketing``. ``send_raw`` takes what a
+message has of its own (``{"type": "order", "order": ...}``), or a whole change of another webhook field
+(``{"field": "calls", "value": ...}``). Webhooks are named ``message``, ``status``, ``template``,
 ``group``, ``call``, ``account`` or as their field is.
 """
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import chanbridge as cb
 from chanbridge.sandbox import Call, Phone, Route
 from chanbridge_whatsapp.simulator.graph import Refused, absent, missing, node, page, success
-from chanbridge_whatsapp.simulator.platform import digits, user_id, wanted_fields
+from chanbridge_whatsapp.simulator.platform import digits, ids, wanted_fields
 from chanbridge_whatsapp.simulator.state import Number
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Extras:
         if found is None:
             raise LookupError(f"no group {group_id}")
         number, group = found
-        person = {"wa_id": digits(phone.number), "user_id": user_id(phone)}
+        person = ids(phone, "wa_id", "user_id")
         group["participants"].append(person)
         field, kind = "group_participants_update", "group_participants_add"
         self._tell(number, group_id, field, kind, reason="invite_link", added_participants=[person])
@@ -160,8 +160,8 @@ class Extras:
 
     def _remove(self, call: Call) -> cb.HttpResponse:
         number, group = self._group(call)
-        wanted = {digits(str(one.get("user") or one.get("user_id"))) for one in call.fields["participants"]}
-        gone = [one for one in group["participants"] if one["wa_id"] in wanted]
+        wanted = {one.get("user_id") or digits(str(one.get("user"))) for one in call.fields["participants"]}
+        gone = [one for one in group["participants"] if wanted & set(one.values())]
         group["participants"] = [one for one in group["participants"] if one not in gone]
         told = {"removed_participants": gone, "initiated_by": "business"}
         field, kind = "group_participants_update", "group_participants_remove"

@@ -9,7 +9,7 @@ import chanbridge as cb
 from chanbridge.sandbox import Call, File, Phone, Route, Seen
 from chanbridge_whatsapp.simulator import rules
 from chanbridge_whatsapp.simulator.graph import Refused, status_error, success
-from chanbridge_whatsapp.simulator.platform import Outgoing, contact, digits, links, media_ids, user_id
+from chanbridge_whatsapp.simulator.platform import Outgoing, contact, digits, ids, links, media_ids, user_id
 from chanbridge_whatsapp.simulator.screen import show
 from chanbridge_whatsapp.simulator.state import Number, Template
 
@@ -100,7 +100,8 @@ class Messages:
         if group not in number.groups:
             raise Refused(131041, "The group does not exist.")
         members = number.groups[group]["participants"]
-        return [self._simulator.phone(member["wa_id"]) for member in members]
+        phones = self._simulator.phones.values()
+        return [phone for phone in phones if ids(phone, "wa_id", "user_id") in members]
 
     def _recipient(self, number: Number, message: dict[str, Any]) -> Phone:
         if not message.get("to"):
@@ -219,16 +220,12 @@ class Messages:
         self._simulator.notify(outgoing.number, "messages", value, name="status")
 
     def _addressed(self, outgoing: Outgoing, who: Phone, phone: Phone | None) -> dict[str, Any]:
-        own = {} if who.profile.get("hidden") else {"id": digits(who.number)}
         if not outgoing.group:
-            shown = {"recipient_id": own["id"]} if own else {}
-            return {**shown, "recipient_user_id": user_id(who)}
+            return ids(who, "recipient_id", "recipient_user_id")
         shown = {"recipient_type": "group", "recipient_id": outgoing.group}
-        if phone is not None:
-            shown["recipient_participant_user_id"] = user_id(phone)
-            if own:
-                shown["recipient_participant_id"] = own["id"]
-        return shown
+        if phone is None:
+            return shown
+        return {**shown, **ids(phone, "recipient_participant_id", "recipient_participant_user_id")}
 
 
 def _price(outgoing: Outgoing) -> dict[str, Any]:

@@ -195,8 +195,14 @@ def digits(number: str) -> str:
 
 
 def user_id(phone: Phone) -> str:
-    """The business-scoped id of a customer: digits, since some clients know no other."""
-    return f"US.99{digits(phone.number)}"
+    """The business-scoped id of a customer (digits, since some clients know no other); empty if unscoped."""
+    return "" if phone.profile.get("unscoped") else f"US.99{digits(phone.number)}"
+
+
+def ids(phone: Phone, number: str, scoped: str) -> dict[str, str]:
+    """What webhooks call a customer, under the given names: the number if it is shown, and the scoped id."""
+    shown = {} if phone.profile.get("hidden") else {number: digits(phone.number)}
+    return {**shown, scoped: user_id(phone)} if user_id(phone) else shown
 
 
 def contact(phone: Phone) -> dict[str, Any]:
@@ -204,8 +210,7 @@ def contact(phone: Phone) -> dict[str, Any]:
     profile = {"name": phone.name or phone.number}
     if username := phone.profile.get("username"):
         profile["username"] = username
-    shown: dict[str, Any] = {"profile": profile, "user_id": user_id(phone)}
-    return shown if phone.profile.get("hidden") else {**shown, "wa_id": digits(phone.number)}
+    return {"profile": profile, **ids(phone, "wa_id", "user_id")}
 
 
 def wanted_fields(call: Call) -> str:

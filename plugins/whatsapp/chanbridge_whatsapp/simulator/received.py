@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from chanbridge.sandbox import File, Phone, Said
-from chanbridge_whatsapp.simulator.platform import digits, user_id
+from chanbridge_whatsapp.simulator.platform import digits, ids
 from chanbridge_whatsapp.simulator.state import Stored
 
 
 def envelope(phone: Phone, id: str, at: int) -> dict[str, Any]:
     """What every received message has."""
-    sender = {} if phone.profile.get("hidden") else {"from": digits(phone.number)}
-    return {**sender, "from_user_id": user_id(phone), "id": id, "timestamp": str(at)}
+    return {**ids(phone, "from", "from_user_id"), "id": id, "timestamp": str(at)}
 
 
 def content(said: Said) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -133,7 +134,8 @@ def tapped(seen: Seen, option: Option, answer: Mapping[str, Any]) -> dict[str, A
             reply = {"response": option.id, "is_permanent": False, "response_source": "user_action"}
             return _interactive_reply("call_permission_reply", reply)
         case "flow":
-            return _interactive_reply("nfm_reply", {"name": "flow", "body": "Sent", **answer})
+            reply = {"name": "flow", "body": "Sent", "response_json": json.dumps(answer)}
+            return _interactive_reply("nfm_reply", reply)
         case "reply" if seen.kind == "list":
             row = {"id": option.id, "title": option.label}
             if option.description:
