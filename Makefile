@@ -22,7 +22,7 @@ $(INSTALLED): pyproject.toml constraints.txt $(foreach plugin,$(PLUGINS),$(plugi
 	@touch $@
 
 demo: setup  ## the main job, in front of your eyes: ends by itself
-	@$(BIN)/python demo/damaged_box.py
+	@$(BIN)/python -m demo.damaged_box
 
 test: setup check unit  ## all that CI runs
 

@@ -1,0 +1,1 @@
+"""The demos: stories told by real commands against simulated providers."""
