@@ -146,9 +146,9 @@ def _match(options: Sequence[Option], text: str, *, markers: bool = True) -> tup
     """Match words: the exact marker, the exact label, an alias. What fits two options fits none."""
     marker = marker_key(text) if markers else ""
     if marker:
-        marked = [option for option in options if option.marker.casefold() == marker]
-        if len(marked) == 1:
-            return marked[0], "marker"
+        marked = next((option for option in options if option.marker.casefold() == marker), None)
+        if marked:
+            return marked, "marker"
     key = label_key(text)
     labelled = [option for option in options if label_key(option.label) == key]
     if labelled:

@@ -9,7 +9,7 @@ import pytest
 from chanbridge.channel import Gesture
 from chanbridge.model.address import Contact, Conversation, Recipient
 from chanbridge.model.base import Money, Ref
-from chanbridge.model.capabilities import Direction
+from chanbridge.model.capabilities import Direction, Feature
 from chanbridge.model.errors import Unsupported
 from chanbridge.model.media import Media
 from chanbridge.model.message import Alternative, EmailProfile, Message, Relation
@@ -24,6 +24,7 @@ from chanbridge.model.parts import (
     LineItem,
     ListItem,
     ListPart,
+    Live,
     Location,
     MediaPart,
     Order,
@@ -106,6 +107,12 @@ class TestD1Splitting:
         lines = [line for text in texts(plan) for line in text.split("\n")]
         assert lines.count("1) Option number a in words") == 1
         assert lines.count("8) Option number h in words") == 1
+
+    def test_the_last_piece_fits_the_body_above_the_buttons(self):
+        plan = transcode(Message.text("This is one sentence. " * 100, buttons=["Yes"]), WHATSAPP)
+
+        assert [len(step.text) <= 1024 for step in plan.steps] == [True] * 3
+        assert [len(step.actions) for step in plan.steps] == [0, 0, 1]
 
 
 class TestD2Formatting:
@@ -387,6 +394,28 @@ class TestD8Lists:
 MUG_CARD = Card(id="mug", title="Mug", body="Holds tea", media=MUG, actions=(Action(id="buy", label="Buy"),))
 
 
+class TestD8Limits:
+    def test_a_list_with_too_many_sections_is_no_list(self):
+        channel = WHATSAPP.replace(list=WHATSAPP.list.replace(sections_max=1))
+
+        assert transcode(Message.of(MENU), channel).steps[0].parts[0].kind == "text"
+
+    def test_a_section_title_that_is_too_long_makes_it_no_list(self):
+        section = MENU.sections[0].replace(title="T" * 25)
+
+        plan = transcode(Message.of(MENU.replace(sections=(section,))), WHATSAPP)
+
+        assert plan.steps[0].parts[0].kind == "text"
+
+    def test_a_body_that_is_too_long_begins_above_the_list(self):
+        channel = WHATSAPP.replace(list=WHATSAPP.list.replace(body_max=40))
+
+        plan = transcode(Message.of(MENU.replace(body="These are words. " * 4)), channel)
+
+        assert [step.parts[0].kind for step in plan.steps] == ["text", "list"]
+        assert len(plan.steps[1].parts[0].body) <= 40
+
+
 class TestD9Cards:
     def test_a_card_is_native_where_it_fits(self):
         plan = transcode(Message.of(MUG_CARD), MESSENGER)
@@ -409,6 +438,11 @@ class TestD9Cards:
         assert [step.parts[0].kind for step in plan.steps] == ["media", "text"]
         assert plan.steps[1].actions[0].label == "Buy"
         assert [step.carries for step in plan.steps] == [("mug",), ("mug",)]
+
+    def test_a_card_without_what_the_channel_requires_is_no_card(self):
+        plan = transcode(Message.of(MUG_CARD.replace(title="")), MESSENGER)
+
+        assert [step.parts[0].kind for step in plan.steps] == ["media", "text"]
 
     def test_a_card_becomes_a_text_with_the_link_of_its_picture(self):
         plan = transcode(Message.of(MUG_CARD), SMS)
@@ -475,6 +509,23 @@ class TestD11Captions:
 
         assert texts(plan) == ["", "A mug"]
         assert plan.steps[1].actions[0].label == "Buy"
+
+    def test_words_that_are_too_long_above_buttons_follow_as_a_text(self):
+        button = TELEGRAM.actions["button"].replace(body_max=10)
+        channel = TELEGRAM.replace(actions={"button": button})
+
+        plan = transcode(Message.image(MUG, caption="A mug for tea", buttons=["Buy"]), channel)
+
+        assert [step.parts[0].kind for step in plan.steps] == ["media", "text", "text"]
+        assert plan.steps[2].actions[0].label == "Buy"
+
+    def test_buttons_that_cannot_stand_under_a_file_follow_it(self):
+        voice = Message.file(Media(url="https://example.com/v.ogg"), role="voice", buttons=["Again"])
+
+        plan = transcode(voice, TELEGRAM)
+
+        assert [step.parts[0].kind for step in plan.steps] == ["media", "text"]
+        assert texts(plan)[1] == "Please choose:"
 
 
 class TestD12Albums:
@@ -593,6 +644,19 @@ class TestD15Locations:
         assert [step.parts[0].kind for step in plan.steps] == ["location", "text"]
         assert texts(plan)[1] == "Please choose:"
 
+    def test_a_position_that_moves_stands_still_where_it_must(self):
+        moving = self.DAM.replace(live=Live(heading=90))
+
+        assert transcode(Message.of(moving), TELEGRAM).losses == ()
+        assert losses(transcode(Message.of(moving), LINE)) == [("D15", "affordance", "/parts/0/live")]
+
+    def test_quick_replies_follow_what_they_cannot_stand_under(self):
+        channel = MESSENGER.replace(location=Feature())
+
+        plan = transcode(Message.of(self.DAM, quick_replies=["Go"]), channel)
+
+        assert [len(step.quick_replies) for step in plan.steps] == [0, 1]
+
 
 class TestD16Contacts:
     ADA = ContactCard(name="Ada; Test", phones=(Labeled(value="+12025550123", type="work"),), org="Example")
@@ -613,6 +677,11 @@ class TestD16Contacts:
 
         assert texts(plan) == ["Ada; Test\nExample\n+12025550123"]
         assert plan.loss == "affordance"
+
+    def test_more_cards_than_the_channel_takes_are_no_cards(self):
+        plan = transcode(Message.of(Contacts(contacts=(self.ADA, self.ADA))), TELEGRAM)
+
+        assert plan.steps[0].media[0].media.filename == "contacts.vcf"
 
 
 class TestD17Gestures:
@@ -651,6 +720,21 @@ class TestD17Gestures:
 
         assert plan_gesture(Gesture(kind="reaction", to=self.TO, emoji="👍"), channel).rule == "D17"
 
+    def test_a_message_may_be_edited_so_many_times(self):
+        edit = TELEGRAM.relation.edit.replace(max_count=2)
+        channel = TELEGRAM.replace(relation=TELEGRAM.relation.replace(edit=edit))
+        steps = transcode(Message.text("Hello"), TELEGRAM).steps
+        gesture = Gesture(kind="edit", to=self.TO)
+
+        assert plan_gesture(gesture, channel, steps, steps, edits=1) is None
+        assert "2 times" in plan_gesture(gesture, channel, steps, steps, edits=2).reason
+
+    def test_a_reaction_stays_where_it_cannot_be_taken_back(self):
+        reaction = WHATSAPP.relation.reaction.replace(remove=False)
+        channel = WHATSAPP.replace(relation=WHATSAPP.relation.replace(reaction=reaction))
+
+        assert plan_gesture(Gesture(kind="reaction", to=self.TO, on=False), channel).rule == "D17"
+
 
 class TestD18Relations:
     ANSWER = Relation(reply_to=Ref(id="m0"), thread="t1")
@@ -668,6 +752,12 @@ class TestD18Relations:
         assert plan.steps[0].reply_to is None
         assert [loss.path for loss in plan.losses] == ["/relation/reply_to", "/relation/thread"]
         assert plan.loss == "presentation"
+
+    def test_only_the_first_step_is_a_reply(self):
+        plan = transcode(Message.text("x" * 5000, relation=self.ANSWER), TELEGRAM)
+
+        assert [step.reply_to for step in plan.steps] == [Ref(id="m0"), None]
+        assert [step.thread for step in plan.steps] == ["t1", "t1"]
 
     def test_an_account_may_want_the_words_quoted(self):
         quoting = Situation(quoted="Is my parcel here?\nSecond line")
@@ -799,6 +889,12 @@ class TestD21Mail:
         assert plan.steps[0].text == "Film: https://example.com/film.mp4"
         assert losses(plan) == [("D13", "affordance", "/parts/0")]
 
+    def test_a_mail_over_its_limit_is_refused(self):
+        channel = EMAIL.replace(text=EMAIL.text.replace(max=10))
+
+        with pytest.raises(Unsupported, match="the mail is too long"):
+            transcode(Message.text("more than ten"), channel)
+
     def test_copies_go_out_by_mail_only(self):
         copied = Message.text(
             "Hi", recipients=(Recipient(contact=Contact(address="email:bo@example.com"), role="cc"),)
@@ -821,6 +917,14 @@ class TestD22FormsAndPolls:
             "y",
             "n",
         ]
+
+    def test_a_poll_with_too_many_options_becomes_a_question(self):
+        channel = TELEGRAM.replace(poll=Feature(max=1))
+
+        plan = transcode(Message.of(self.POLL.replace(multiple=True)), channel)
+
+        assert [action.label for action in plan.steps[0].actions] == ["Yes", "No"]
+        assert ("D22", "affordance", "/parts/0/multiple") in losses(plan)
 
     def test_a_form_or_payment_becomes_a_link(self):
         form = Form(title="Sign up", url="https://example.com/f")
@@ -872,6 +976,12 @@ class TestLadder:
 
         assert texts(plan) == ["A picture of it"]
         assert plan.loss == "affordance"
+
+    def test_numbers_begin_anew_when_a_part_is_replaced(self):
+        channel = SMS.replace(text=SMS.text.replace(max=60, split="forbid"))
+        part = Text(text="long " * 20, actions=(Action(label="Yes"),), fallback_text="Short?")
+
+        assert texts(transcode(Message.of(part), channel)) == ["Short?\n\n1) Yes\nReply with a number."]
 
     def test_a_message_that_cannot_go_is_replaced_by_its_fallback_text(self):
         message = Message.of(Form(title="Sign up"), Text(text="Please"), fallback_text="Sign up on our site.")

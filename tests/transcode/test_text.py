@@ -175,6 +175,20 @@ class TestSplitting:
             "there",
         ]
 
+    def test_a_link_without_spaces_around_it_is_not_cut_either(self):
+        assert cut("请看这里的说明https://example.com/abc谢谢", 24) == [
+            "请看这里的说明",
+            "https://example.com/abc谢",
+            "谢",
+        ]
+
+    def test_a_link_with_a_label_is_not_cut_within_its_label(self):
+        rich = markdown.parse("Read it [here and now](https://example.com) please")
+
+        pieces = split(rich, at_most(16))
+
+        assert [piece.text for piece in pieces] == ["Read it", "here and now", "please"]
+
     def test_a_link_that_is_too_long_is_cut_after_all(self):
         link = "https://example.com/" + "x" * 100
 
@@ -199,6 +213,11 @@ class TestSplitting:
 
         assert "```\na b c\nd e f\n```" in written
         assert written[-2:] == ["**bold words that go**", "**on and on**"]
+
+    def test_a_code_block_that_fits_by_itself_begins_a_piece(self):
+        rich = markdown.parse("Hi\n```\naaaa bbbb\ncccc dddd\neeee ffff\n```")
+
+        assert [piece.text for piece in split(rich, at_most(30))] == ["Hi", "aaaa bbbb\ncccc dddd\neeee ffff"]
 
     def test_a_cluster_longer_than_the_limit_is_cut_by_code_point(self):
         assert cut("a" + "\u0301" * 50, 20) == ["a" + "\u0301" * 19, "\u0301" * 20, "\u0301" * 11]
@@ -331,6 +350,11 @@ class TestWriting:
     )
     def test_each_dialect_writes_in_its_own_way(self, dialect, written):
         assert write(markdown.parse(self.SOURCE), dialect, EVERYTHING) == (written, ())
+
+    def test_an_address_cannot_leave_its_quotes(self):
+        rich = Rich("x", (Span(0, 1, "link", 'https://e.com/?a="b&c'),))
+
+        assert write(rich, "html", EVERYTHING).text == '<a href="https://e.com/?a=&quot;b&amp;c">x</a>'
 
     def test_whatsapp_marks_hug_their_words_and_stay_on_a_line(self):
         bold = Rich("a  b\nc  d", (Span(1, 8, "bold"),))
