@@ -100,7 +100,7 @@ async def test_a_store_that_is_not_open_says_so(tmp_path):
 async def test_a_file_that_is_no_database_is_reported_with_its_path(tmp_path):
     (tmp_path / "test.db").write_bytes(b"this is no database, and longer than a header " * 10)
 
-    with pytest.raises(StoreError, match="test.db"):
+    with pytest.raises(StoreError, match=r"test\.db"):
         Engine(tmp_path / "test.db").start()
 
 
