@@ -135,6 +135,82 @@ def test_the_spelling_of_a_mexican_number_comes_back_with_the_answer(channel, we
     assert event.context.values == {"wa_id": "5215512345678"}
 
 
+def test_each_sender_has_their_own_name(channel, webhook):
+    people = [
+        {"profile": {"name": "Bo Test"}, "wa_id": "12025550124", "user_id": ""},
+        {"profile": {"name": "Ada Test"}, "wa_id": "12025550123"},
+    ]
+
+    [event] = channel.parse(webhook(text(1), contacts=people))
+
+    assert event.message.sender.display_name == "Ada Test"
+
+
+def test_a_stranger_is_not_named_after_somebody_else(channel, webhook):
+    people = [{"profile": {"name": "Bo Test"}, "wa_id": "12025550124"}]
+
+    [event] = channel.parse(webhook(text(1), contacts=people))
+
+    assert event.message.sender.display_name == ""
+    assert event.conversation.address == "whatsapp:+12025550123"
+
+
+def test_a_sender_without_ids_is_the_only_one_who_is_named(channel, webhook):
+    people = [{"profile": {"name": "Ada Test"}, "user_id": "US.TESTBSUID0001"}]
+
+    [event] = channel.parse(webhook(text(1, **{"from": None}), contacts=people))
+
+    assert event.message.sender.display_name == "Ada Test"
+
+
+def test_a_value_with_nothing_in_it_is_kept(channel, webhook):
+    [event] = channel.parse(webhook())
+
+    assert (event.type, event.provider_type) == ("provider.event", "messages")
+
+
+def test_an_order_that_lacks_a_price_has_no_total(channel, webhook):
+    priced = {"product_retailer_id": "SKU-1", "quantity": 2, "item_price": 7.99, "currency": "USD"}
+    order = {"catalog_id": "3", "product_items": [priced, {"product_retailer_id": "SKU-2"}]}
+
+    [event] = channel.parse(webhook(text(1, type="order", order=order)))
+
+    assert event.total is None
+    assert [item.sku for item in event.items] == ["SKU-1", "SKU-2"]
+
+
+def test_a_price_within_a_conversation_is_read(channel, webhook):
+    status = {
+        "id": "wamid.OUT1",
+        "status": "sent",
+        "timestamp": "1793500001",
+        "recipient_type": "group",
+        "recipient_id": "GROUPTEST0001",
+        "conversation": {"id": "C1", "pricing": {"billable": True, "category": "group_service"}},
+    }
+
+    [event] = channel.parse(webhook(status, key="statuses"))
+
+    assert event.price == cb.Price(billable=True, category="group_service")
+
+
+def test_a_call_of_ours_that_nobody_took_opens_no_window(channel, webhook):
+    call = {
+        "id": "wacid.TEST1",
+        "from": "12025550100",
+        "to": "12025550123",
+        "event": "terminate",
+        "direction": "BUSINESS_INITIATED",
+        "timestamp": "1793500001",
+        "status": ["FAILED"],
+    }
+
+    [event] = channel.parse(webhook(call, key="calls", field="calls"))
+
+    assert (event.change, event.status, event.window) == ("missed", "FAILED", None)
+    assert event.conversation.address == "whatsapp:+12025550123"
+
+
 @pytest.mark.parametrize(
     ("stamp", "expected"),
     [

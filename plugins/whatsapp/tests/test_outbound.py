@@ -80,6 +80,18 @@ def test_the_providers_spelling_in_its_answer_is_kept_for_the_next_message(chann
     assert (sent.address, sent.context.values) == ("", {"wa_id": "5215512345678"})
 
 
+def test_a_group_has_no_other_name(channel, step):
+    answer = ok(messages=[{"id": "wamid.1"}], contacts=[{"wa_id": "12025550100"}])
+
+    assert drive(channel.send(step(cb.Text(text="Hi"), to=GROUP)), answer).result.address == ""
+
+
+def test_our_key_is_never_longer_than_the_provider_takes(channel, step):
+    [request] = drive(channel.send(step(cb.Text(text="Hi"), key="k" * 600)), ACCEPTED).requests
+
+    assert request.json()["biz_opaque_callback_data"] == "k" * 512
+
+
 def test_a_dry_run_needs_no_provider(channel, step):
     picture = cb.MediaPart(role="image", media=cb.Media(blob="b1", mime="image/png"))
     stand_in = cb.HttpResponse(placeholder=True)
@@ -221,6 +233,15 @@ def test_direct_send_names_the_category(account, direct_send, category, named, s
     [request] = drive(channel.send(step(cb.Text(text="Hi"), category=category)), ACCEPTED).requests
 
     assert ("category" in request.json()) is named
+
+
+def test_direct_send_is_not_for_templates(account, step):
+    channel = account(direct_send=True)
+    one = step(cb.Template(name="t", language="en"), category="utility")
+
+    [request] = drive(channel.send(one), ACCEPTED).requests
+
+    assert "category" not in request.json()
 
 
 def test_version_and_address_of_the_api_are_the_configurations(account, step):
