@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 
 import pytest
 
@@ -37,6 +38,7 @@ from chanbridge.model.parts import (
     Template,
     Text,
 )
+from chanbridge.testing.limits import violations
 from chanbridge.transcode import Policy, Situation, plan_gesture, transcode
 from chanbridge.transcode.text.lengths import length
 from tests.transcode.records import (
@@ -750,7 +752,10 @@ class TestD18Relations:
         plan = transcode(Message.text("Yes", relation=self.ANSWER), SMS)
 
         assert plan.steps[0].reply_to is None
-        assert [loss.path for loss in plan.losses] == ["/relation/reply_to", "/relation/thread"]
+        assert losses(plan) == [
+            ("D18", "presentation", "/relation/reply_to"),
+            ("D18", "presentation", "/relation/thread"),
+        ]
         assert plan.loss == "presentation"
 
     def test_only_the_first_step_is_a_reply(self):
@@ -1025,3 +1030,28 @@ class TestLadder:
         smart = transcode(message, SMS, Policy(sms_encoding="smart"))
         assert texts(smart) == ['It\'s "here" - now...']
         assert smart.loss == "presentation"
+
+
+@pytest.mark.parametrize(
+    "channel", [WHATSAPP, MESSENGER, LINE, SMS, X_PUBLIC, TELEGRAM], ids=lambda c: c.channel
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "您好，请问有什么可以帮您？",
+        "สวัสดีครับ",
+        "مرحبا بكم في متجرنا. ",
+        "नमस्ते क्षमा। ",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467 ",
+        "Words & <more> words. ",
+    ],
+    ids=["Chinese", "Thai", "Arabic", "Hindi", "emoji", "English"],
+)
+def test_thirty_thousand_characters_arrive_whole(text, channel):
+    text = (text * 30_000)[:30_000]
+
+    plan = transcode(Message.text(text), channel)
+
+    assert not [broken for step in plan.steps for broken in violations(step, channel)]
+    arrived = "".join(html.unescape(step.text) if channel is TELEGRAM else step.text for step in plan.steps)
+    assert "".join(arrived.split()) == "".join(text.split())
