@@ -10,11 +10,14 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "chanbridge.bridge": """
+        Bridge
+    """,
     "chanbridge.channel": """
         Account Batch Channel Content Finding Found Gesture Grant Inbound Sent Session each unsigned
     """,
     "chanbridge.hooks": """
-        hookimpl
+        Parked Sink hookimpl
     """,
     "chanbridge.http": """
         Field Flow Headers HttpRequest HttpResponse MediaBody Multipart Pause same
@@ -60,6 +63,12 @@ _HOMES = {
     """,
     "chanbridge.secret": """
         Secret
+    """,
+    "chanbridge.sending": """
+        Sending
+    """,
+    "chanbridge.talk": """
+        Talk
     """,
     "chanbridge.transcode.plan": """
         Loss LossLevel Option Plan Policy ReplyMap Situation Step

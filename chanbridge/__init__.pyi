@@ -1,5 +1,6 @@
 # The names of chanbridge, for type checkers; see __init__.py.
 # fmt: off
+from chanbridge.bridge import Bridge as Bridge
 from chanbridge.channel import Account as Account
 from chanbridge.channel import Batch as Batch
 from chanbridge.channel import Channel as Channel
@@ -13,6 +14,8 @@ from chanbridge.channel import Sent as Sent
 from chanbridge.channel import Session as Session
 from chanbridge.channel import each as each
 from chanbridge.channel import unsigned as unsigned
+from chanbridge.hooks import Parked as Parked
+from chanbridge.hooks import Sink as Sink
 from chanbridge.hooks import hookimpl as hookimpl
 from chanbridge.http import Field as Field
 from chanbridge.http import Flow as Flow
@@ -164,6 +167,8 @@ from chanbridge.model.parts import Text as Text
 from chanbridge.model.parts import TextFormat as TextFormat
 from chanbridge.model.parts import UnsupportedPart as UnsupportedPart
 from chanbridge.secret import Secret as Secret
+from chanbridge.sending import Sending as Sending
+from chanbridge.talk import Talk as Talk
 from chanbridge.transcode.plan import Loss as Loss
 from chanbridge.transcode.plan import LossLevel as LossLevel
 from chanbridge.transcode.plan import Option as Option
