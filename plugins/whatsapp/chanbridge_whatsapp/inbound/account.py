@@ -24,7 +24,7 @@ TOPICS = {
 
 def account_event(field: str, value: Value, base: dict[str, Any]) -> cb.Event | None:
     """Give the event of an account-wide field; None if it has no uniform kind."""
-    if field in TEMPLATES or "new_quality_score" in value:
+    if field in TEMPLATES:
         return _template(field, value, base)
     if field not in TOPICS:
         return None
