@@ -99,9 +99,11 @@ class Sending(Generic[T]):
 
     async def settled(self) -> None:
         """Wait until it is on disk; raise what it raised if nobody else has asked."""
-        await asyncio.wait([asyncio.wrap_future(self._future)])
-        if not self.claimed:
-            self._future.result()
+        waiting = asyncio.wrap_future(self._future)
+        await asyncio.wait([waiting])
+        problem = waiting.exception()
+        if problem and not self.claimed:
+            raise problem
 
 
 def begin(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, T]]) -> Sending[T]:
