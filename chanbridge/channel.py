@@ -58,7 +58,7 @@ class Sent(msgspec.Struct, frozen=True):
     address: str = ""  # the recipient as the provider knows it, where that differs: an alias
 
 
-class Gesture(Model):
+class Gesture(Model, kw_only=True):
     """What is no message. ``target`` is the message it is about; ``parts`` are an edit's new parts."""
 
     kind: GestureKind
@@ -84,13 +84,13 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         return f"Grant(expires_at={self.expires_at})"
 
 
-class Content(Model):
+class Content(Model, kw_only=True):
     """A fetched file: in the media store (``media.blob``)."""
 
     media: Media
 
 
-class Finding(Model):
+class Finding(Model, kw_only=True):
     """One result of a check, with what to do about it."""
 
     level: Literal["ok", "warning", "error"]
@@ -98,7 +98,7 @@ class Finding(Model):
     mend: str = ""
 
 
-class Batch(Model):
+class Batch(Model, kw_only=True):
     """What a poll brought: bodies for ``parse``, the cursor behind them, and whether there is more."""
 
     bodies: tuple[bytes, ...] = ()
@@ -106,7 +106,7 @@ class Batch(Model):
     more: bool = False
 
 
-class Inbound(Model):
+class Inbound(Model, kw_only=True):
     """What a session brought: one body for ``parse``, and where the session stands after it."""
 
     body: bytes

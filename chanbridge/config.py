@@ -45,7 +45,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     media: Annotated[int, Meta(ge=1, description="largest file that is fetched")] = 100 * 1024 * 1024
 
 
-class DeliveryPolicy(Policy):
+class DeliveryPolicy(Policy, kw_only=True):
     """What an account allows when a message does not fit, or when something goes wrong.
 
     ``on_unknown``: whether a request whose outcome nobody knows is parked or repeated; ``on_parked``:

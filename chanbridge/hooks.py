@@ -39,7 +39,7 @@ class Sink(Protocol):
         """Take one event; ``def`` or ``async def``. An exception has it brought again, with backoff."""
 
 
-class Parked(Model):
+class Parked(Model, kw_only=True):
     """What was tried in vain and now waits for a person: an event, a step that was to go out, a request."""
 
     id: str

@@ -31,7 +31,7 @@ def split_address(address: str) -> tuple[str, str]:
     return channel, id
 
 
-class Identity(Model):
+class Identity(Model, kw_only=True):
     """One thing a person is known by."""
 
     kind: IdentityKind
@@ -40,7 +40,7 @@ class Identity(Model):
     verified: bool = False
 
 
-class Contact(Model):
+class Contact(Model, kw_only=True):
     """A person as one account sees them."""
 
     address: Address
@@ -62,14 +62,14 @@ class Contact(Model):
         return self.address.partition(":")[0]
 
 
-class Recipient(Model):
+class Recipient(Model, kw_only=True):
     """Who else is addressed, and how."""
 
     contact: Contact
     role: Literal["to", "cc", "bcc", "reply_to"] = "to"
 
 
-class Window(Model):
+class Window(Model, kw_only=True):
     """The service window: until when free-form messages may be sent, and what opened it."""
 
     open: bool = True
@@ -77,7 +77,7 @@ class Window(Model):
     opened_by: str = ""
 
 
-class Conversation(Model):
+class Conversation(Model, kw_only=True):
     """The endless thread between one account and one address.
 
     A plugin's ``parse`` gives ``address``, ``kind``, ``thread`` and ``title``; the core fills in

@@ -14,22 +14,9 @@ Filled = Annotated[str, Meta(min_length=1)]
 Natural = Annotated[int, Meta(ge=0)]
 
 
-class _ModelMeta(msgspec.StructMeta):
-    """Makes every model frozen and keyword-only, without saying so at each."""
-
-    def __new__(
-        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
-    ) -> _ModelMeta:
-        options = {"frozen": True, "kw_only": True, "omit_defaults": True, **options}
-        if kind := namespace.get("KIND"):  # a part: its kind stands on the wire
-            options |= {"tag_field": "kind", "tag": kind}
-        made: _ModelMeta = super().__new__(mcls, name, bases, namespace, **options)
-        return made
-
-
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
-class Model(msgspec.Struct, metaclass=_ModelMeta, frozen=True, kw_only=True):
-    """A piece of the uniform schema.
+class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A piece of the uniform schema. Each class says ``kw_only=True``: msgspec does not inherit that.
 
     Constructing one checks nothing: `chanbridge.model.check` does that once, at the edges.
     ``extra`` holds the fields of a document that this version does not know, ``x-*``
@@ -43,7 +30,7 @@ class Model(msgspec.Struct, metaclass=_ModelMeta, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, **changes)
 
 
-class Raw(Model):
+class Raw(Model, kw_only=True):
     """The provider's own payload: ``body`` if it is UTF-8 text, ``data`` if it is not, or a ``ref``."""
 
     media_type: str = "application/json"
@@ -66,21 +53,21 @@ class Raw(Model):
         return self.data or self.body.encode()
 
 
-class Context(Model):
+class Context(Model, kw_only=True):
     """What an answer will need (a reply token, a service URL), with the time it stops being of use."""
 
     values: dict[str, JSON] = {}
     expires_at: dt.datetime | None = None
 
 
-class Money(Model):
+class Money(Model, kw_only=True):
     """An amount in the currency's minor units (cents)."""
 
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", examples=["EUR"])]
     minor: int
 
 
-class Ref(Model):
+class Ref(Model, kw_only=True):
     """A message by our id, by the provider's, or by both; ``part`` picks one of several provider ids."""
 
     id: str = ""

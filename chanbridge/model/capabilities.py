@@ -18,14 +18,14 @@ Receipt = Literal["native", "inferred", "none"]
 Surface = Literal["quick_reply", "button", "list", "card_button"]
 
 
-class Direction(Model):
+class Direction(Model, kw_only=True):
     """Levels of part kinds and of event kinds (inbound) or gestures (outbound)."""
 
     parts: dict[str, Level] = {}
     events: dict[str, Level] = {}
 
 
-class TextLimits(Model):
+class TextLimits(Model, kw_only=True):
     """``max`` in ``unit``; ``gsm`` counts septets, or UCS-2 units where a text needs them.
 
     ``dialect`` names how formatting is written: ``plain``, ``whatsapp``, ``markdown``, ``html``, ...
@@ -42,7 +42,7 @@ class TextLimits(Model):
     preview_links: bool = False
 
 
-class MediaLimits(Model):
+class MediaLimits(Model, kw_only=True):
     """Of one role; ``mimes`` maps a pattern (``image/*``) to a level."""
 
     mimes: dict[str, Level] = {}
@@ -59,7 +59,7 @@ class MediaLimits(Model):
     inbound_needs_auth: bool = False
 
 
-class Album(Model):
+class Album(Model, kw_only=True):
     """Several media in one visible act."""
 
     min: int = 2
@@ -70,7 +70,7 @@ class Album(Model):
     max_total_bytes: int | None = None
 
 
-class ActionLimits(Model):
+class ActionLimits(Model, kw_only=True):
     """Of one surface on which actions can stand."""
 
     kinds: tuple[str, ...] = ("reply",)
@@ -91,7 +91,7 @@ class ActionLimits(Model):
     with_media: tuple[str, ...] = ()  # roles that may stand above them
 
 
-class ListLimits(Model):
+class ListLimits(Model, kw_only=True):
     items_max: int
     sections_max: int = 1
     title_max: int | None = None
@@ -106,7 +106,7 @@ class ListLimits(Model):
     unit: Unit = "codepoints"
 
 
-class CardLimits(Model):
+class CardLimits(Model, kw_only=True):
     title_max: int | None = None
     body_max: int | None = None
     media: tuple[str, ...] = ()
@@ -114,7 +114,7 @@ class CardLimits(Model):
     unit: Unit = "codepoints"
 
 
-class CarouselLimits(Model):
+class CarouselLimits(Model, kw_only=True):
     min: int = 1
     max: int
     homogeneous: bool = False
@@ -123,7 +123,7 @@ class CarouselLimits(Model):
     body_max: int | None = None
 
 
-class Feature(Model):
+class Feature(Model, kw_only=True):
     """A kind with its level and its own maxima (``location``, ``contact``, ``poll``, ``form``, ...)."""
 
     level: Level = "native"
@@ -131,14 +131,14 @@ class Feature(Model):
     kinds: tuple[str, ...] = ()
 
 
-class TemplateLimits(Model):
+class TemplateLimits(Model, kw_only=True):
     level: Level = "native"
     required_outside_window: bool = False
     parameter_style: Literal["positional", "named", "both"] = "positional"
     categories: tuple[str, ...] = ()
 
 
-class Mutability(Model):
+class Mutability(Model, kw_only=True):
     """Of edits and deletions."""
 
     level: Level = "reject"
@@ -146,14 +146,14 @@ class Mutability(Model):
     max_count: int | None = None
 
 
-class Reactions(Model):
+class Reactions(Model, kw_only=True):
     level: Level = "reject"
     per_user_max: int = 1
     allowed: tuple[str, ...] | None = None
     remove: bool = True
 
 
-class Relations(Model):
+class Relations(Model, kw_only=True):
     reply: Level = "reject"
     thread: Level = "reject"
     edit: Mutability = Mutability()
@@ -161,7 +161,7 @@ class Relations(Model):
     reaction: Reactions = Reactions()
 
 
-class Receipts(Model):
+class Receipts(Model, kw_only=True):
     submitted: Receipt = "native"
     sent: Receipt = "none"
     delivered: Receipt = "none"
@@ -172,7 +172,7 @@ class Receipts(Model):
     failure_reasons: bool = False
 
 
-class Presence(Model):
+class Presence(Model, kw_only=True):
     typing_out: Level = "reject"
     typing_in: Level = "reject"
     typing_ttl_s: int | None = None
@@ -180,7 +180,7 @@ class Presence(Model):
     read_out: Level = "reject"
 
 
-class WindowLimits(Model):
+class WindowLimits(Model, kw_only=True):
     """The service window; ``outside`` says what may be sent when it is closed."""
 
     kind: Literal["none", "rolling"] = "none"
@@ -189,13 +189,13 @@ class WindowLimits(Model):
     max_consecutive: int | None = None
 
 
-class Addressing(Model):
+class Addressing(Model, kw_only=True):
     can_initiate: bool = True
     groups: bool = False
     max_recipients: int = 1
 
 
-class EmailLimits(Model):
+class EmailLimits(Model, kw_only=True):
     html: bool = True
     cc: bool = True
     bcc: bool = True
@@ -203,14 +203,14 @@ class EmailLimits(Model):
     threading: bool = True
 
 
-class Idempotency(Model):
+class Idempotency(Model, kw_only=True):
     outbound: Literal["native", "none"] = "none"
     field: str = ""
     ttl_s: int | None = None
     inbound_id: Literal["native", "hash"] = "native"
 
 
-class Rate(Model):
+class Rate(Model, kw_only=True):
     """``count`` requests in ``per_s`` seconds, for each account, recipient pair, or the channel."""
 
     scope: Literal["account", "recipient", "channel"]
@@ -219,18 +219,18 @@ class Rate(Model):
     burst: int | None = None
 
 
-class Limits(Model):
+class Limits(Model, kw_only=True):
     request_bytes: int | None = None
     parts_per_call: int = 1
     rate: tuple[Rate, ...] = ()
 
 
-class ReplyMatching(Model):
+class ReplyMatching(Model, kw_only=True):
     default: Literal["native", "marker", "label", "off"] = "marker"
     reserved_keywords: tuple[str, ...] = ()
 
 
-class Capabilities(Model):
+class Capabilities(Model, kw_only=True):
     """One record of what a channel (or one variant of it) can carry."""
 
     schema: str = "chanbridge/capabilities/1"

@@ -21,7 +21,7 @@ _ORDER: dict[str, int] = {state: rank for rank, state in enumerate(RANK)}
 _ENDED: frozenset[str] = frozenset({"canceled", "expired", "failed"})
 
 
-class Delivery(Model):
+class Delivery(Model, kw_only=True):
     """What is known of one step for one recipient, in one attempt."""
 
     message: str

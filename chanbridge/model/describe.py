@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from chanbridge.model.media import Media
-from chanbridge.model.parts import PARTS, OtherPart, Part, UnsupportedPart
+from chanbridge.model.parts import PARTS, OtherPart, Part, UnsupportedPart, kind_of
 from chanbridge.secret import Secret
 
 Schema: TypeAlias = dict[str, Any]
@@ -120,7 +120,7 @@ class Describer:
             self.definitions["Part"] = {}
             self.define("Part", self._parts())
         any_part = {"$ref": "#/$defs/Part"}
-        return any_part if cls is Part else any_part | {"properties": {"kind": {"const": cls.KIND}}}
+        return any_part if cls is Part else any_part | {"properties": {"kind": {"const": kind_of(cls)}}}
 
     def _parts(self) -> Schema:
         """Describe a part of any kind: what all have, and by its kind what it has besides."""

@@ -60,7 +60,7 @@ ERRORS: dict[ErrorCode, _Default] = {
 """Each code with what holds for it unless an error says otherwise (schema, section 4)."""
 
 
-class ProviderError(Model):
+class ProviderError(Model, kw_only=True):
     """What the provider itself said."""
 
     code: str = ""
@@ -70,7 +70,7 @@ class ProviderError(Model):
     id: str = ""
 
 
-class Failure(Model):
+class Failure(Model, kw_only=True):
     """An error as data: on events and on the wire."""
 
     code: ErrorCode

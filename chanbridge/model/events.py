@@ -23,7 +23,7 @@ Passive = Literal["backfill", "standby", "automatic"]
 Via = Literal["native", "token", "quote", "marker", "label", "alias"]
 
 
-class Segment(Model):
+class Segment(Model, kw_only=True):
     """This is piece ``index`` (from 0) of ``total`` of one message; the core joins those of one ``key``."""
 
     key: str
@@ -31,7 +31,7 @@ class Segment(Model):
     total: int
 
 
-class Event(Model):
+class Event(Model, kw_only=True):
     """What every event carries."""
 
     TYPE: ClassVar[str] = ""
@@ -63,7 +63,7 @@ class Event(Model):
         return self.conversation.key if self.conversation else f"{quote(self.account, safe='')}/"
 
 
-class MessageReceived(Event):
+class MessageReceived(Event, kw_only=True):
     """The contact said something."""
 
     TYPE = "message.received"
@@ -99,13 +99,13 @@ def incoming(*parts: Part, sender: Contact, provider_id: str = "", **fields: Any
     return Message(parts=parts, direction="in", sender=sender, **fields)
 
 
-class MessageEchoed(MessageReceived):
+class MessageEchoed(MessageReceived, kw_only=True):
     """The business said something elsewhere: in its phone app, by another tool."""
 
     TYPE = "message.echoed"
 
 
-class MessageEdited(Event):
+class MessageEdited(Event, kw_only=True):
     """A message was changed: its new parts."""
 
     TYPE = "message.edited"
@@ -114,7 +114,7 @@ class MessageEdited(Event):
     by: Literal["contact", "business"] = "contact"
 
 
-class MessageDeleted(Event):
+class MessageDeleted(Event, kw_only=True):
     """A message was taken back."""
 
     TYPE = "message.deleted"
@@ -122,7 +122,7 @@ class MessageDeleted(Event):
     by: Literal["contact", "business", "platform"] = "contact"
 
 
-class MessageStatus(Event):
+class MessageStatus(Event, kw_only=True):
     """One fact about a message that we sent, for one recipient."""
 
     TYPE = "message.status"
@@ -136,7 +136,7 @@ class MessageStatus(Event):
     metadata: dict[str, str] = {}
 
 
-class Price(Model):
+class Price(Model, kw_only=True):
     """What a message cost, as far as the provider says: category, model, amount."""
 
     amount: Money | None = None
@@ -146,7 +146,7 @@ class Price(Model):
     type: str = ""
 
 
-class InteractionReceived(Event):
+class InteractionReceived(Event, kw_only=True):
     """A person chose an option, by a tap or in words. ``message`` is what the transcript shows."""
 
     TYPE = "interaction.received"
@@ -161,7 +161,7 @@ class InteractionReceived(Event):
     message: Message | None = None
 
 
-class FormSubmitted(Event):
+class FormSubmitted(Event, kw_only=True):
     """Answers of a form or flow; ``body`` is what the provider sent where it is no object."""
 
     TYPE = "form.submitted"
@@ -172,7 +172,7 @@ class FormSubmitted(Event):
     sender: Contact | None = None
 
 
-class ReactionChanged(Event):
+class ReactionChanged(Event, kw_only=True):
     """A reaction was set or taken back."""
 
     TYPE = "reaction.changed"
@@ -182,7 +182,7 @@ class ReactionChanged(Event):
     sender: Contact | None = None
 
 
-class ReceiptUpdated(Event):
+class ReceiptUpdated(Event, kw_only=True):
     """Everything of ours up to ``until`` was delivered or read."""
 
     TYPE = "receipt.updated"
@@ -190,7 +190,7 @@ class ReceiptUpdated(Event):
     until: dt.datetime
 
 
-class TypingChanged(Event):
+class TypingChanged(Event, kw_only=True):
     """Somebody began or stopped to type."""
 
     TYPE = "typing.changed"
@@ -198,7 +198,7 @@ class TypingChanged(Event):
     expires_at: dt.datetime | None = None
 
 
-class ConsentChanged(Event):
+class ConsentChanged(Event, kw_only=True):
     """The contact agreed to be written to, or no longer. ``evidence`` is what they said or did."""
 
     TYPE = "consent.changed"
@@ -211,7 +211,7 @@ class ConsentChanged(Event):
     message: Message | None = None
 
 
-class ReferralReceived(Event):
+class ReferralReceived(Event, kw_only=True):
     """What brought the contact here: an ad, a link, a QR code, a story."""
 
     TYPE = "referral.received"
@@ -226,7 +226,7 @@ class ReferralReceived(Event):
     message: Ref | None = None
 
 
-class ConversationChanged(Event):
+class ConversationChanged(Event, kw_only=True):
     """A conversation was opened or closed, or its service window changed."""
 
     change: Literal["opened", "closed", "window"] = "window"
@@ -237,7 +237,7 @@ class ConversationChanged(Event):
         return f"conversation.{self.change}"
 
 
-class MemberChanged(Event):
+class MemberChanged(Event, kw_only=True):
     """Somebody joined or left a group."""
 
     change: Literal["joined", "left"]
@@ -250,7 +250,7 @@ class MemberChanged(Event):
         return f"member.{self.change}"
 
 
-class IdentityChanged(Event):
+class IdentityChanged(Event, kw_only=True):
     """A person is known by other identities: who says so, how certain (0 to 1)."""
 
     change: Literal["changed", "linked", "unlinked"] = "changed"
@@ -264,7 +264,7 @@ class IdentityChanged(Event):
         return f"identity.{self.change}"
 
 
-class ControlChanged(Event):
+class ControlChanged(Event, kw_only=True):
     """Another application has, or hands over, the thread."""
 
     TYPE = "control.changed"
@@ -274,7 +274,7 @@ class ControlChanged(Event):
     metadata: str = ""
 
 
-class CallChanged(Event):
+class CallChanged(Event, kw_only=True):
     """A call, as an event of the conversation; times and ``duration_s`` once it has ended."""
 
     change: Literal["offered", "accepted", "ended", "missed"]
@@ -293,7 +293,7 @@ class CallChanged(Event):
         return f"call.{self.change}"
 
 
-class OrderPlaced(Event):
+class OrderPlaced(Event, kw_only=True):
     """The contact ordered something."""
 
     TYPE = "order.placed"
@@ -306,7 +306,7 @@ class OrderPlaced(Event):
     message: Message | None = None
 
 
-class PaymentUpdated(Event):
+class PaymentUpdated(Event, kw_only=True):
     """How a payment stands."""
 
     TYPE = "payment.updated"
@@ -317,7 +317,7 @@ class PaymentUpdated(Event):
     target: Ref | None = None
 
 
-class EmailFeedback(Event):
+class EmailFeedback(Event, kw_only=True):
     """What became of a mail. ``status`` is the enhanced status code (RFC 3463)."""
 
     change: Literal["bounced", "deferred", "complained", "opened", "clicked"]
@@ -332,7 +332,7 @@ class EmailFeedback(Event):
         return f"email.{self.change}"
 
 
-class TemplateStatus(Event):
+class TemplateStatus(Event, kw_only=True):
     """A template was approved, rejected, paused, or its quality changed."""
 
     TYPE = "template.status"
@@ -347,7 +347,7 @@ class TemplateStatus(Event):
     detail: str = ""
 
 
-class AccountStatus(Event):
+class AccountStatus(Event, kw_only=True):
     """Something about an account: its token, its limits, its quality, its standing."""
 
     TYPE = "account.status"
@@ -359,7 +359,7 @@ class AccountStatus(Event):
     detail: dict[str, JSON] = {}
 
 
-class ProviderEvent(Event):
+class ProviderEvent(Event, kw_only=True):
     """Anything else: the provider's name for it, and its raw payload. Never dropped.
 
     ``error`` is set where the payload should have been understood and was not: its request is
@@ -372,7 +372,7 @@ class ProviderEvent(Event):
     data: JSON = None
 
 
-class OtherEvent(Event):
+class OtherEvent(Event, kw_only=True):
     """An event of a type that this version does not know: kept unchanged, its fields in ``extra``."""
 
     name: str
@@ -382,7 +382,7 @@ class OtherEvent(Event):
         return self.name
 
 
-class Wake(Model):
+class Wake(Model, kw_only=True):
     """A bell without content: the core keeps it and calls ``poll`` with it."""
 
     key: str = ""

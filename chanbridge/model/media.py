@@ -14,7 +14,7 @@ INLINE_MAX = 64 * 1024
 """Most bytes of ``Media.data`` that a document may hold; the core makes a blob of what is larger."""
 
 
-class Media(Model):
+class Media(Model, kw_only=True):
     """A file by exactly one of ``url``, ``provider_id``, ``blob`` (in our store) or ``data``.
 
     ``auth="channel"``: only the channel's plugin can fetch it. Sizes are bytes, durations ms,

@@ -32,7 +32,7 @@ Parts = Annotated[tuple[Part, ...], Meta(min_length=1)]
 Locale = Annotated[str, Meta(pattern="^$|^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", examples=["pt-BR"])]
 
 
-class External(Model):
+class External(Model, kw_only=True):
     """One provider id that a message became: by which step, carrying which parts, when."""
 
     id: str
@@ -41,7 +41,7 @@ class External(Model):
     at: dt.datetime | None = None
 
 
-class Relation(Model):
+class Relation(Model, kw_only=True):
     """How a message hangs together with others."""
 
     reply_to: Ref | None = None
@@ -50,7 +50,7 @@ class Relation(Model):
     forwarded: int = 0  # how often; providers that only know "often" give 5
 
 
-class EmailProfile(Model):
+class EmailProfile(Model, kw_only=True):
     """What only e-mail has."""
 
     subject: str = ""
@@ -61,14 +61,14 @@ class EmailProfile(Model):
     auto_submitted: str = ""
 
 
-class Alternative(Model):
+class Alternative(Model, kw_only=True):
     """A poorer form of the same message, written by its author."""
 
     parts: Parts
     quick_replies: tuple[Action, ...] = ()
 
 
-class Message(Model):
+class Message(Model, kw_only=True):
     """What one side said. Ours to send: build one with `Message.text` and its siblings."""
 
     parts: Parts

@@ -6,7 +6,7 @@ The wire's discriminator is ``kind``. A part of a kind that is not here is an `O
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -26,7 +26,7 @@ TemplateCategory = Literal["service", "utility", "marketing", "authentication"]
 Payload = Annotated[str, Meta(max_length=2048)]
 
 
-class Action(Model):
+class Action(Model, kw_only=True):
     """Something a person can tap. ``payload`` (at most 2048) is opaque and never shown to anyone."""
 
     id: str = ""
@@ -48,10 +48,8 @@ class Action(Model):
         return self.url or (f"tel:{self.phone}" if self.phone else "")
 
 
-class Part(Model):
+class Part(Model, kw_only=True):
     """One piece of a message."""
-
-    KIND: ClassVar[str] = ""
 
     id: str = ""
     actions: tuple[Action, ...] = ()
@@ -59,10 +57,10 @@ class Part(Model):
 
     @property
     def kind(self) -> str:
-        return self.KIND
+        return kind_of(type(self))
 
 
-class Entity(Model):
+class Entity(Model, kw_only=True):
     """A stretch of a text that means something; ``start`` and ``end`` count code points."""
 
     type: str
@@ -71,20 +69,23 @@ class Entity(Model):
     ref: str = ""
 
 
-class Text(Part):
+def kind_of(part: type[Part]) -> str:
+    """Give the wire kind of a class of parts; empty for those that have none of their own."""
+    return str(part.__struct_config__.tag or "")
+
+
+class Text(Part, kw_only=True, tag_field="kind", tag="text"):
     """Words. ``format`` says how ``text`` is marked up; after transcoding it is the channel's own dialect."""
 
-    KIND = "text"
     text: str
     format: TextFormat = "plain"
     entities: tuple[Entity, ...] = ()
     preview: bool | None = None
 
 
-class MediaPart(Part):
+class MediaPart(Part, kw_only=True, tag_field="kind", tag="media"):
     """A picture, a film, a voice note, a sticker, a file."""
 
-    KIND = "media"
     role: MediaRole
     media: Media
     caption: Text | None = None
@@ -94,17 +95,16 @@ class MediaPart(Part):
     group: str = ""
 
 
-class Live(Model):
+class Live(Model, kw_only=True):
     """A position that moves until the given time; heading in degrees."""
 
     until: dt.datetime | None = None
     heading: Annotated[float, Meta(ge=0, le=360)] | None = None
 
 
-class Location(Part):
+class Location(Part, kw_only=True, tag_field="kind", tag="location"):
     """A place, in WGS84 degrees."""
 
-    KIND = "location"
     lat: Annotated[float, Meta(ge=-90, le=90)]
     lon: Annotated[float, Meta(ge=-180, le=180)]
     accuracy_m: Annotated[float, Meta(ge=0)] | None = None
@@ -114,7 +114,7 @@ class Location(Part):
     live: Live | None = None
 
 
-class Labeled(Model):
+class Labeled(Model, kw_only=True):
     """A phone number, an e-mail address or a URL with what it is for (``home``, ``work``)."""
 
     value: str
@@ -122,7 +122,7 @@ class Labeled(Model):
     wa_id: str = ""
 
 
-class PostalAddress(Model):
+class PostalAddress(Model, kw_only=True):
     """Where somebody lives or works."""
 
     street: str = ""
@@ -134,7 +134,7 @@ class PostalAddress(Model):
     type: str = ""
 
 
-class ContactCard(Model):
+class ContactCard(Model, kw_only=True):
     """A person's card, as an address book shares it."""
 
     name: str
@@ -151,14 +151,13 @@ class ContactCard(Model):
     vcard: str = ""
 
 
-class Contacts(Part):
+class Contacts(Part, kw_only=True, tag_field="kind", tag="contacts"):
     """Shared address-book cards."""
 
-    KIND = "contacts"
     contacts: Annotated[tuple[ContactCard, ...], Meta(min_length=1)]
 
 
-class ListItem(Model):
+class ListItem(Model, kw_only=True):
     """A row to pick. Its id is an action id."""
 
     id: str = ""
@@ -169,17 +168,16 @@ class ListItem(Model):
     aliases: tuple[str, ...] = ()
 
 
-class Section(Model):
+class Section(Model, kw_only=True):
     """A group of rows under a title."""
 
     items: Annotated[tuple[ListItem, ...], Meta(min_length=1)]
     title: str = ""
 
 
-class ListPart(Part):
+class ListPart(Part, kw_only=True, tag_field="kind", tag="list"):
     """A menu that opens on a button."""
 
-    KIND = "list"
     body: str
     sections: Annotated[tuple[Section, ...], Meta(min_length=1)]
     title: str = ""
@@ -188,10 +186,9 @@ class ListPart(Part):
     select: Literal["one", "many"] = "one"
 
 
-class Card(Part):
+class Card(Part, kw_only=True, tag_field="kind", tag="card"):
     """A picture with a title, a text and actions."""
 
-    KIND = "card"
     title: str = ""
     subtitle: str = ""
     body: str = ""
@@ -200,15 +197,14 @@ class Card(Part):
     tap: Action | None = None
 
 
-class Carousel(Part):
+class Carousel(Part, kw_only=True, tag_field="kind", tag="carousel"):
     """Cards side by side."""
 
-    KIND = "carousel"
     cards: Annotated[tuple[Card, ...], Meta(min_length=1)]
     body: str = ""
 
 
-class Template(Part):
+class Template(Part, kw_only=True, tag_field="kind", tag="template"):
     """A message approved beforehand by the provider.
 
     ``parameters`` maps a slot to its value: ``"body.1"`` or ``"body.first_name"``, ``"header"``,
@@ -216,7 +212,6 @@ class Template(Part):
     ``preview`` is what a person would read, for channels that have no templates.
     """
 
-    KIND = "template"
     name: Filled
     namespace: str = ""
     language: str = ""
@@ -225,10 +220,9 @@ class Template(Part):
     preview: tuple[Part, ...] = ()
 
 
-class Form(Part):
+class Form(Part, kw_only=True, tag_field="kind", tag="form"):
     """Questions to fill in: a provider's form by ``ref``, or ``fields`` (a JSON-Schema subset)."""
 
-    KIND = "form"
     ref: str = ""
     body: str = ""
     title: str = ""
@@ -238,7 +232,7 @@ class Form(Part):
     data: dict[str, JSON] = {}
 
 
-class LineItem(Model):
+class LineItem(Model, kw_only=True):
     """One line of an order."""
 
     sku: Filled
@@ -247,10 +241,9 @@ class LineItem(Model):
     unit_price: Money | None = None
 
 
-class Product(Part):
+class Product(Part, kw_only=True, tag_field="kind", tag="product"):
     """Things from a catalogue."""
 
-    KIND = "product"
     catalog: str = ""
     skus: tuple[str, ...] = ()
     title: str = ""
@@ -260,10 +253,9 @@ class Product(Part):
     url: str = ""
 
 
-class Order(Part):
+class Order(Part, kw_only=True, tag_field="kind", tag="order"):
     """A basket: what somebody orders, or what we ask them to pay for."""
 
-    KIND = "order"
     ref: str = ""
     catalog: str = ""
     items: tuple[LineItem, ...] = ()
@@ -272,10 +264,9 @@ class Order(Part):
     text: str = ""
 
 
-class Payment(Part):
+class Payment(Part, kw_only=True, tag_field="kind", tag="payment"):
     """A request to pay, or how it stands."""
 
-    KIND = "payment"
     ref: str = ""
     amount: Money | None = None
     status: str = ""
@@ -284,7 +275,7 @@ class Payment(Part):
     settings: dict[str, JSON] = {}
 
 
-class PollOption(Model):
+class PollOption(Model, kw_only=True):
     """One answer of a poll. Its id is an action id."""
 
     id: str = ""
@@ -292,10 +283,9 @@ class PollOption(Model):
     votes: int | None = None
 
 
-class Poll(Part):
+class Poll(Part, kw_only=True, tag_field="kind", tag="poll"):
     """A question with given answers."""
 
-    KIND = "poll"
     question: Filled
     options: Annotated[tuple[PollOption, ...], Meta(min_length=1)]
     multiple: bool = False
@@ -303,44 +293,40 @@ class Poll(Part):
     closes_at: dt.datetime | None = None
 
 
-class Story(Part):
+class Story(Part, kw_only=True, tag_field="kind", tag="story"):
     """A mention in a story, or a reply to one."""
 
-    KIND = "story"
     mode: Literal["mention", "reply"]
     media: Media | None = None
     story_id: str = ""
     expires_at: dt.datetime | None = None
 
 
-class Link(Part):
+class Link(Part, kw_only=True, tag_field="kind", tag="link"):
     """A link with what its page says of itself."""
 
-    KIND = "link"
     url: Filled
     title: str = ""
     description: str = ""
     image: Media | None = None
 
 
-class System(Part):
+class System(Part, kw_only=True, tag_field="kind", tag="system"):
     """A notice of the platform, not of a person."""
 
-    KIND = "system"
     code: Filled
     text: str = ""
 
 
-class UnsupportedPart(Part):
+class UnsupportedPart(Part, kw_only=True, tag_field="kind", tag="unsupported"):
     """Something the provider would not hand over, with what it said of it."""
 
-    KIND = "unsupported"
     provider_type: str
     reason: str = ""
     raw: Raw | None = None
 
 
-class OtherPart(Part):
+class OtherPart(Part, kw_only=True):
     """A part of a kind that this version does not know: kept unchanged, shown by its ``fallback_text``."""
 
     type: Filled = msgspec.field(name="kind")
@@ -351,7 +337,7 @@ class OtherPart(Part):
 
 
 PARTS: dict[str, type[Part]] = {
-    part.KIND: part
+    kind_of(part): part
     for part in (
         Text, MediaPart, Location, Contacts, ListPart, Card, Carousel, Template, Form, Product,
         Order, Payment, Poll, Story, Link, System, UnsupportedPart,

@@ -17,7 +17,7 @@ import msgspec
 
 from chanbridge.model.base import JSON
 from chanbridge.model.errors import ValidationError
-from chanbridge.model.parts import PARTS, OtherPart, Part
+from chanbridge.model.parts import PARTS, OtherPart, Part, kind_of
 
 S = TypeVar("S", bound=msgspec.Struct)
 Read = Callable[[Any], Any]
@@ -56,7 +56,7 @@ def plan_of(cls: type[Any]) -> Plan:
             name: Field(field.name, _default(field), reader(field.type)) for name, field in fields.items()
         },
         required=frozenset(field.name for field in fields.values() if field.required),
-        kind=cls.KIND if issubclass(cls, Part) and cls.KIND else None,
+        kind=kind_of(cls) or None if issubclass(cls, Part) else None,
         open=is_open,
     )
 

@@ -17,7 +17,7 @@ from chanbridge.transcode.plan import Option, ReplyMap
 from chanbridge.transcode.words import label_key, marker_key
 
 
-class OpenMap(Model):
+class OpenMap(Model, kw_only=True):
     """A reply map with what has become of it. ``externals`` are the provider ids of its message.
 
     ``used``: answered (in a group: by this person); ``moved_on``: they wrote something else and we
@@ -37,7 +37,7 @@ class OpenMap(Model):
         return not (self.used or self.moved_on or self.closed or expired)
 
 
-class Inbound(Model):
+class Inbound(Model, kw_only=True):
     """What came in: a tap's payload and label, or words; the message it quotes or hangs on."""
 
     payload: str = ""
@@ -46,7 +46,7 @@ class Inbound(Model):
     source: Ref | None = None
 
 
-class Choice(Model):
+class Choice(Model, kw_only=True):
     """The option that was chosen: what an `InteractionReceived` says of it."""
 
     action_id: str

@@ -14,7 +14,7 @@ LossLevel = Literal["none", "presentation", "affordance", "content", "rejected"]
 LOSS_ORDER: tuple[LossLevel, ...] = ("none", "presentation", "affordance", "content", "rejected")
 
 
-class Loss(Model):
+class Loss(Model, kw_only=True):
     """What does not arrive as it was meant: where (JSON Pointer), how bad, by which rule, why."""
 
     path: str
@@ -25,7 +25,7 @@ class Loss(Model):
     actual: JSON = None
 
 
-class Step(Model):
+class Step(Model, kw_only=True):
     """One visible act at the provider, its uploads included: all that a plugin's ``send`` needs.
 
     ``parts`` fit the channel's capabilities already, and are ordered as they should appear: one
@@ -74,7 +74,7 @@ class Step(Model):
         return tuple(action for part in self.parts for action in part.actions)
 
 
-class Option(Model):
+class Option(Model, kw_only=True):
     """One option of a menu as it was sent: all that its answer may look like."""
 
     action_id: str
@@ -87,7 +87,7 @@ class Option(Model):
     step: int = 0  # the step that shows it
 
 
-class ReplyMap(Model):
+class ReplyMap(Model, kw_only=True):
     """The way back: from what a person answers to the option they chose."""
 
     message: str = ""
@@ -96,7 +96,7 @@ class ReplyMap(Model):
     expires_at: dt.datetime | None = None
 
 
-class Plan(Model):
+class Plan(Model, kw_only=True):
     """Steps in order, what is lost, and the reply map (none if nothing can be chosen)."""
 
     steps: tuple[Step, ...]
@@ -109,7 +109,7 @@ class Plan(Model):
         return max((loss.level for loss in self.losses), key=LOSS_ORDER.index, default="none")
 
 
-class Policy(Model):
+class Policy(Model, kw_only=True):
     """What an account allows when a message does not fit."""
 
     max_loss: LossLevel = "affordance"
@@ -121,7 +121,7 @@ class Policy(Model):
     sms_encoding: Literal["keep", "smart", "accents"] = "keep"  # look-alikes that keep a text GSM-7
 
 
-class Situation(Model):
+class Situation(Model, kw_only=True):
     """What the core knows at the moment of planning."""
 
     window_open: bool = True
