@@ -20,7 +20,7 @@ from chanbridge.model.errors import PayloadError, SendError, ValidationError
 from chanbridge.model.events import Event, ProviderEvent, Wake
 from chanbridge.model.media import Media
 from chanbridge.model.message import Message
-from chanbridge.transcode.plan import Step
+from chanbridge.transcode.plan import Policy, Step
 
 C = TypeVar("C", bound=msgspec.Struct)
 GestureKind = Literal["typing", "read", "reaction", "edit", "delete"]
@@ -237,6 +237,10 @@ class Channel(Generic[C]):
     def error(self, response: HttpResponse) -> SendError | None:
         """Make the error of a response; None: it is fine. Asked of every response."""
         return None if response.ok else SendError.of(response)
+
+    def policy(self, policy: Policy) -> Policy:
+        """Adjust what the account allows by the channel's own settings."""
+        return policy
 
     def not_before(self, category: str | None, to: str, now: dt.datetime) -> dt.datetime:
         """Say when a message of a category may go to an address at the earliest: quiet hours defer it."""

@@ -114,7 +114,8 @@ class MediaService:
         self, media: Media, by: Sequence[By], channel: Channel[Any], now: dt.datetime
     ) -> Media:
         """Give a file in the first form that we can give; raise `SendError` if it is none of them."""
-        for form in by or ("upload",):
+        forms = by or ("upload",)
+        for form in sorted(forms, key=lambda form: not _is_already(media, form)):  # stable: the rest in order
             made = await self._form(media, form, channel, now)
             if made is not None:
                 return made
@@ -160,6 +161,13 @@ class MediaService:
                 "media_unavailable", detail=f"cannot read {path.name}: {error.strerror}", retryable=False
             ) from error
         return _fetched(media, stored)
+
+
+def _is_already(media: Media, form: By) -> bool:
+    """Say whether a file has a form already: a link that anyone may follow is not fetched to be uploaded."""
+    if form == "url":
+        return media.url.startswith("https:") and media.auth == "none"
+    return form == "provider_id" and bool(media.provider_id)
 
 
 async def _read(path: Path) -> AsyncIterator[bytes]:

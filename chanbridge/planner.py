@@ -59,7 +59,7 @@ def plan(
 ) -> Plan:
     """Plan a prepared message; raise `Unsupported` where too much would be lost."""
     capabilities = channel.capabilities_for(conversation)
-    return transcode(message, capabilities, policy, known, channel=channel.name)
+    return transcode(message, capabilities, channel.policy(policy), known, channel=channel.name)
 
 
 def planned_for(channel: AnyChannel, conversation: Conversation, known: Situation) -> str:

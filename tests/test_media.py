@@ -337,10 +337,18 @@ class TestTheFormOfAFile:
         assert (media.data, media.blob) == (JPEG, "")
 
     async def test_upload_is_a_handle(self, service: MediaService, wire: Wire):
-        media = await self.form(service, Media(url="https://files.example/a"), "upload", "url")
+        media = await self.form(service, Media(url="https://files.example/a"), "upload", "inline")
 
         assert media.blob
         assert wire.asked == [("https://files.example/a", True)]
+
+    async def test_a_link_that_anyone_may_follow_is_not_fetched_to_be_uploaded(
+        self, service: MediaService, wire: Wire
+    ):
+        media = await self.form(service, Media(url="https://files.example/a"), "upload", "url")
+
+        assert media.url == "https://files.example/a"
+        assert wire.asked == []
 
     async def test_a_url_is_given_as_it_is(self, service: MediaService, wire: Wire):
         given_url = Media(url="https://files.example/a")

@@ -132,9 +132,12 @@ class Feature(Model, kw_only=True):
 
 
 class TemplateLimits(Model, kw_only=True):
+    """``names`` is the pattern of this channel's own names: templates of others are shown by their preview."""
+
     level: Level = "native"
     required_outside_window: bool = False
     parameter_style: Literal["positional", "named", "both"] = "positional"
+    names: str = ""
     categories: tuple[str, ...] = ()
 
 

@@ -93,7 +93,7 @@ def _unfold(work: Work, form: Form) -> _Unfolded:
     parts: list[tuple[str, Part]] = []
     losses: list[Loss] = []
     for path, part in form.placed():
-        if not isinstance(part, Template) or not part.preview or work.supports("template"):
+        if not isinstance(part, Template) or not part.preview or work.takes_template(part):
             parts.append((path, part))
             continue
         losses.append(work.loss(path, "presentation", "D20", "its preview is sent"))
@@ -175,10 +175,9 @@ def _by_rule(work: Work, part: Part, path: str) -> Shown:
 
 
 def _template(work: Work, part: Template, path: str) -> Shown:
-    if not work.supports("template"):
-        raise Refused(
-            path, "D20", "the channel has no templates, and it has no preview", code="template_invalid"
-        )
+    if not work.takes_template(part):
+        reason = "it is no template of this channel, and has no preview"
+        raise Refused(path, "D20", reason, code="template_invalid")
     limits = work.capabilities.template
     allowed = limits.categories if limits else ()
     if part.category and allowed and part.category not in allowed:

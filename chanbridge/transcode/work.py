@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from chanbridge.model.base import JSON
 from chanbridge.model.capabilities import Capabilities, TextLimits, Unit
 from chanbridge.model.errors import ErrorCode, Fix
 from chanbridge.model.message import EmailProfile, Message
-from chanbridge.model.parts import Action, MediaPart, Part
+from chanbridge.model.parts import Action, MediaPart, Part, Template
 from chanbridge.transcode import gsm
 from chanbridge.transcode.hints import Hints, hints
 from chanbridge.transcode.plan import LOSS_ORDER, Loss, LossLevel, Option, Policy, Situation
@@ -121,6 +122,12 @@ class Work:
     def supports(self, kind: str) -> bool:
         """Say whether the channel takes a part kind as it is."""
         return self.capabilities.level(kind) in ("native", "partial")
+
+    def takes_template(self, template: Template) -> bool:
+        """Say whether a template goes out as it is: the channel has some, and the name is one of its own."""
+        limits = self.capabilities.template
+        known = not (limits and limits.names) or re.fullmatch(limits.names, template.name) is not None
+        return known and self.supports("template")
 
     def loss(
         self, path: str, level: LossLevel, rule: str, reason: str, limit: JSON = None, actual: JSON = None

@@ -54,6 +54,10 @@ class Sms(cb.Channel[SmsConfig]):
     def normalise(self, id: str) -> str:
         return addresses.normalise(id, self.config.country)
 
+    def policy(self, policy: cb.Policy) -> cb.Policy:
+        """Ask for look-alikes that keep a text GSM-7, where the configuration does."""
+        return policy.replace(sms_encoding="smart") if self.config.encoding in ("smart", "gsm7") else policy
+
     def not_before(self, category: str | None, to: str, now: dt.datetime) -> dt.datetime:
         """Say when a message may go out at the earliest: quiet hours defer it, if they are not to refuse."""
         hours = self.config.quiet_hours

@@ -83,7 +83,7 @@ def _sms(config: SmsConfig | None) -> cb.Capabilities:
         text=cb.TextLimits(
             max=BODY_MAX, unit="gsm", dialect="plain", max_segments=config.max_parts if config else 10
         ),
-        template=cb.TemplateLimits(parameter_style="both"),
+        template=cb.TemplateLimits(parameter_style="both", names="HX.*"),
         receipts=_receipts(config, read="none"),
         addressing=cb.Addressing(can_initiate=True, groups=False, max_recipients=1),
         idempotency=cb.Idempotency(outbound="none", inbound_id="native"),

@@ -76,6 +76,7 @@ _INBOUND = cb.Direction(
 _TEMPLATE = cb.TemplateLimits(
     required_outside_window=True,
     parameter_style="both",
+    names="[a-z0-9_]{1,512}",
     categories=("utility", "marketing", "authentication"),
 )
 _RECEIPTS = cb.Receipts(

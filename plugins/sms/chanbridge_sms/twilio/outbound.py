@@ -183,6 +183,8 @@ def validate(message: cb.Message, config: SmsConfig) -> Iterator[cb.ValidationEr
 
 def _template_problems(part: cb.Template, path: str) -> Iterator[cb.ValidationError]:
     if not part.name.startswith(TEMPLATE):
+        if part.preview:
+            return  # another channel's: its preview goes out
         rule = "a template of Twilio is named by its Content SID, HX... (Console > Content Template Builder)"
         yield cb.ValidationError(f"{path}.name", rule)
     for slot, value in part.parameters.items():
