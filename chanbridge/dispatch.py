@@ -79,10 +79,11 @@ class Dispatcher:
         for task in [*self._tasks, *self._loops]:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._loops, return_exceptions=True)
-        if self._done:
-            with contextlib.suppress(StoreError):
+        with contextlib.suppress(StoreError):
+            if self._done:
                 await self._store.done(self.consumer, self._owner, self._done)
                 self._done = {}
+            await self._store.give_back(self._owner)
 
     def wake(self) -> None:
         """Say that there is something new."""
@@ -125,7 +126,7 @@ class Dispatcher:
 
     async def _work(self, batch: Batch) -> None:
         """Deliver the events of a conversation in order, up to the first that fails."""
-        position = batch.entries[0].seq - 1 if batch.entries else 0
+        position = batch.entries[0].seq - 1
         attempt = batch.attempt
         for entry in batch.entries:
             try:

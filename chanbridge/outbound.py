@@ -19,6 +19,7 @@ from chanbridge import planner
 from chanbridge.accounts import Accounts, AnyChannel
 from chanbridge.channel import Gesture, Sent
 from chanbridge.config import DeliveryPolicy
+from chanbridge.hooks import Hooks, Parked
 from chanbridge.model.errors import ChanbridgeError, Failure, SendError
 from chanbridge.model.events import AccountStatus
 from chanbridge.pacing import Pacer
@@ -26,14 +27,15 @@ from chanbridge.rates import next_attempt
 from chanbridge.store.base import Arrival, Entry, Lane, Outgoing, Settled
 from chanbridge.store.engine import StoreError
 from chanbridge.store.sqlite import SqliteStore
+from chanbridge.store.targets import step_key
 from chanbridge.transcode.plan import Step
 from chanbridge.transport.drive import Driver
 from chanbridge.transport.record import Answer
 from chanbridge.waiting import rung
 
 _log = logging.getLogger(__name__)
-LEASE = dt.timedelta(seconds=180)
-RENEW_S = 45.0
+LEASE = dt.timedelta(seconds=60)
+RENEW_S = 15.0
 POLL_S = 0.5
 MAX_TRIES = 8
 HOLD_S = 60.0
@@ -53,22 +55,24 @@ class Sender:
         driver: Driver,
         *,
         owner: str,
+        hooks: Hooks,
         clock: Callable[[], dt.datetime],
         told: Told,
         mediate: Mediate,
         policy: Callable[[str], DeliveryPolicy],
-        can_serve_links: bool = False,
+        links: planner.Links,
         concurrency: int = 500,
     ) -> None:
         self._store = store
         self._accounts = accounts
         self._driver = driver
         self._owner = owner
+        self._hooks = hooks
         self._clock = clock
         self._told = told
         self._mediate = mediate
         self._policy = policy
-        self._links = can_serve_links
+        self._links = links
         self._free = concurrency
         self._pacer = Pacer()
         self._wake = asyncio.Event()
@@ -89,6 +93,8 @@ class Sender:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._loops, return_exceptions=True)
+        with contextlib.suppress(StoreError):
+            await self._store.outbox.give_back(self._owner)
 
     def wake(self) -> None:
         """Say that there is something to send."""
@@ -149,12 +155,33 @@ class Sender:
         """Send the items of a conversation in order, as long as they go out."""
         following: Lane | None = lane
         while following is not None:
-            settled = await self._outcome(following)
-            entries, following = await self._store.outbox.settle(following, settled, self._clock())
-            if settled.state == "held" and settled.failure:
-                await self._hold(lane.account, settled.failure)
-            if entries:
-                self._told(entries)
+            try:
+                settled = await self._outcome(following)
+            except NotOurs:
+                _log.warning("outbox.taken_away", extra={"account": lane.account, "item": following.item.seq})
+                following = await self._store.outbox.next(following, self._clock())
+            else:
+                following = await self._settle(following, settled)
+
+    async def _settle(self, lane: Lane, settled: Settled) -> Lane | None:
+        if settled.state == "held" and settled.failure:
+            await self._hold(lane, settled.failure)
+        entries, following = await self._store.outbox.settle(lane, settled, self._clock())
+        if entries:
+            self._told(entries)
+        if settled.state == "unknown" and settled.failure:
+            self._tell_parked(lane, settled.failure)
+        return following
+
+    def _tell_parked(self, lane: Lane, failure: Failure) -> None:
+        item = lane.item
+        parked = Parked(
+            id=step_key(item.message, item.step), kind="step", account=lane.account,
+            conversation=lane.conversation.key, attempts=item.attempt + 1,
+            error=f"{failure.code}: {failure.detail}",
+        )  # fmt: skip
+        self._hooks.parked(parked)
+        _log.error("step.parked", extra={"account": lane.account, "step": parked.id, "error": parked.error})
 
     async def _outcome(self, lane: Lane) -> Settled:
         """Try an item; say what became of it."""
@@ -167,7 +194,7 @@ class Sender:
             return self._judge(lane, error)
         except ChanbridgeError as error:
             return Settled(state="failed", failure=Failure.of("internal", detail=str(error), retryable=False))
-        except StoreError:
+        except (StoreError, NotOurs):
             raise
         except Exception as error:
             _log.error(
@@ -221,7 +248,7 @@ class Sender:
         planner.refuse_without_consent(
             progress.message, await self._store.outbox.consent(lane.conversation.key)
         )
-        known = planner.situation(channel, lane.conversation, now, links=self._links)
+        known = planner.situation(channel, lane.conversation, now, progress.message, self._links)
         planned = planner.planned_for(channel, lane.conversation, known)
         if planned == lane.item.planned:
             return False
@@ -229,7 +256,8 @@ class Sender:
         outgoing = Outgoing(
             message=progress.message, plan=plan, planned=planned, at=now, conversation=lane.conversation
         )
-        await self._store.outbox.replan(outgoing)
+        if not await self._store.outbox.replan(outgoing):
+            raise NotOurs
         return True
 
     def _rate(self, lane: Lane) -> float:
@@ -262,13 +290,10 @@ class Sender:
             return Settled(state="failed", failure=failure)
         return Settled(state="retry", failure=failure, due=due)
 
-    async def _hold(self, account: str, failure: Failure) -> None:
+    async def _hold(self, lane: Lane, failure: Failure) -> None:
         """Hold an account's outbox and tell; it is tried again from time to time, the longer the rarer."""
-        held = (await self._store.outbox.holds()).get(account)
-        wait = min(MAX_HOLD_S, HOLD_S * 2 ** (held[0] if held else 0))
-        now = self._clock()
-        await self._store.outbox.hold(account, now + dt.timedelta(seconds=wait), failure)
-        if held:
+        account, now = lane.account, self._clock()
+        if await self._store.outbox.hold(lane, failure, now, hold_s) != 1:
             return
         topic = "token" if failure.code == "auth_failed" else "restriction"
         event = AccountStatus(
@@ -279,14 +304,22 @@ class Sender:
         _log.error("account.held", extra={"account": account, "code": failure.code})
 
 
+def hold_s(attempt: int) -> float:
+    """Say how long an account is held that has failed so many times in a row."""
+    return min(MAX_HOLD_S, HOLD_S * 2.0 ** (attempt - 1))
+
+
+class NotOurs(Exception):
+    """An item is no longer ours to send: its lease was lost, or it was dropped."""
+
+
 class _Record:
     """The answers of one send, in the outbox: the recorder of its flow."""
 
     def __init__(self, store: SqliteStore, lane: Lane, now: dt.datetime) -> None:
         self._store = store
-        self._seq = lane.item.seq
+        self._lane = lane
         self._answers = msgspec.json.decode(lane.item.record, type=list[Answer]) if lane.item.record else []
-        self._frozen = lane.item.frozen
         self._native = False
         self.begun = lane.item.frozen
         self.item: Step | Gesture = lane.item.item if lane.item.frozen else lane.item.item.replace(now=now)
@@ -298,11 +331,11 @@ class _Record:
     async def freeze(self) -> None:
         """Fix what the step asks for before its first request leaves: the provider compares its repeats."""
         self._native = True
-        await self._write()
+        await self._claim()
 
     async def before(self, mark: str) -> None:
         self._answers.append(Answer(mark=mark))
-        await self._write()
+        await self._claim()
 
     async def after(self, answer: Answer) -> None:
         self._drop_open()
@@ -315,13 +348,16 @@ class _Record:
         if self._answers or self._native:
             await self._write()
         else:
-            await self._store.outbox.thaw(self._seq)
+            await self._store.outbox.thaw(self._lane)
 
     def _drop_open(self) -> None:
         if self._answers and self._answers[-1].open:
             self._answers.pop()
 
-    async def _write(self) -> None:
-        item = None if self._frozen else self.item
-        self._frozen = True
-        await self._store.outbox.record(self._seq, msgspec.json.encode(self._answers), item)
+    async def _claim(self) -> None:
+        if not await self._write():
+            raise NotOurs
+
+    async def _write(self) -> bool:
+        """Write it down; what has happened is true even where that is no longer ours to do."""
+        return await self._store.outbox.record(self._lane, msgspec.json.encode(self._answers), self.item)

@@ -147,8 +147,9 @@ class Runtime:
         )  # fmt: skip
         self.receiver.observers.append(lambda _, stored: self.tell(stored.entries))
         self.sender = Sender(
-            self.store, bridge.accounts, self.driver, owner=owner, clock=clock, told=self.tell,
-            mediate=self._mediate, policy=bridge.policy, can_serve_links=self.links.possible,
+            self.store, bridge.accounts, self.driver, owner=owner, hooks=bridge.hooks, clock=clock,
+            told=self.tell,
+            mediate=self._mediate, policy=bridge.policy, links=self.links,
         )  # fmt: skip
         working: dict[str, Any] = {"owner": owner, "clock": clock}
         self.fetcher = Fetcher(self.store.files, bridge.accounts, self.media, bridge.hooks, **working)

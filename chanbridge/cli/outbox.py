@@ -79,7 +79,7 @@ def drop(message: str, config: Path | None, allow_literal_secrets: bool, as_json
     """
 
     async def work(store: SqliteStore) -> int:
-        dropped = await store.outbox.drop(message)
+        dropped = await store.outbox.drop(message, dt.datetime.now(dt.UTC))
         _say(as_json, {"message": message, "dropped": dropped}, f"{dropped} step(s) canceled")
         return 0 if dropped else 1
 
@@ -106,7 +106,8 @@ def settle(
     """
 
     async def work(store: SqliteStore) -> int:
-        if not await store.outbox.resolve_unknown(message, step, outcome):
+        now = dt.datetime.now(dt.UTC)
+        if not await store.outbox.resolve_unknown(message, step, outcome, now):
             raise Failed(f"no step {step} of {message} is of unknown outcome")
         _say(as_json, {"message": message, "step": step, "outcome": outcome}, f"settled: {outcome}")
         return 0

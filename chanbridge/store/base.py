@@ -7,6 +7,7 @@ holds one is named by ``owner``, and what it holds is free again after ``until``
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -18,7 +19,7 @@ from chanbridge.model.errors import Failure
 from chanbridge.model.events import Event, Wake
 from chanbridge.model.media import Media
 from chanbridge.model.message import Message
-from chanbridge.transcode.plan import Loss, Plan, ReplyMap, Step
+from chanbridge.transcode.plan import Loss, Plan, Step
 
 RequestState = Literal["ok", "quarantined", "unowned"]
 
@@ -113,7 +114,13 @@ class Dispatch(Protocol):
         self, consumer: str, owner: str, conversation: str, position: int, due: dt.datetime
     ) -> None: ...
 
-    async def park(self, consumer: str, owner: str, entry: Entry, error: str, *, stop: bool) -> None:
+    async def give_back(self, owner: str) -> None:
+        """Give back all that an owner holds."""
+        ...
+
+    async def park(
+        self, consumer: str, owner: str, entry: Entry, error: str, now: dt.datetime, *, stop: bool
+    ) -> None:
         """Put an event aside with its error; ``stop``: its conversation waits for a person."""
         ...
 
@@ -202,6 +209,7 @@ class Lane(NamedTuple):
     conversation: Conversation
     item: Queued
     now: float
+    owner: str = ""
 
 
 class Settled(msgspec.Struct, kw_only=True):
@@ -234,39 +242,91 @@ class Outbox(Protocol):
         """
         ...
 
-    async def add_gesture(self, account: str, gesture: Gesture, conversation: Conversation) -> str: ...
-
-    async def lease(self, owner: str, now: dt.datetime, until: dt.datetime, limit: int) -> list[Lane]: ...
-
-    async def next(self, lane: Lane, owner: str, now: dt.datetime) -> Lane | None:
-        """Give the next item of a held conversation, or give the conversation back."""
+    async def add_gesture(self, account: str, gesture: Gesture, at: dt.datetime) -> str:
+        """Keep a gesture, in order with the steps of its conversation; give its key."""
         ...
 
-    async def freeze(self, seq: int, step: Step) -> None: ...
-
-    async def replan(self, outgoing: Outgoing) -> None:
-        """Replace the plan of a message of which nothing has left."""
+    async def lease(self, owner: str, now: dt.datetime, until: dt.datetime, limit: int) -> list[Lane]:
+        """Take conversations that have something to send; of a held account that is due, one."""
         ...
 
-    async def record(self, seq: int, record: bytes) -> None: ...
+    async def renew(self, owner: str, conversation: str, until: dt.datetime) -> bool: ...
 
-    async def settle(self, lane: Lane, owner: str, settled: Settled, now: dt.datetime) -> list[Entry]: ...
+    async def give_back(self, owner: str) -> None:
+        """Give back all that an owner holds."""
+        ...
 
-    async def progress(self, message: str) -> Progress | None: ...
+    async def next(self, lane: Lane, now: dt.datetime) -> Lane | None:
+        """Go on with a conversation without an outcome; None if it is no longer held."""
+        ...
+
+    async def replan(self, outgoing: Outgoing) -> bool:
+        """Replace the plan of a message of which nothing has left; False if something has."""
+        ...
+
+    async def record(self, lane: Lane, record: bytes, item: Step | Gesture) -> bool:
+        """Keep the answers so far, and freeze the item; False: it is no longer the lane's to send."""
+        ...
+
+    async def thaw(self, lane: Lane) -> bool:
+        """Forget a record in which nothing has left."""
+        ...
+
+    async def settle(self, lane: Lane, settled: Settled, now: dt.datetime) -> tuple[list[Entry], Lane | None]:
+        """Write down what became of an item; give its events, and the next item of the conversation."""
+        ...
+
+    async def hold(
+        self, lane: Lane, failure: Failure, now: dt.datetime, wait_s: Callable[[int], float]
+    ) -> int:
+        """Hold an account; give how often in a row, or 0 if it was held already."""
+        ...
+
+    async def holds(self) -> dict[str, tuple[int, Failure]]: ...
 
     async def release(self, account: str, now: dt.datetime) -> None:
         """Let a held account send again."""
         ...
 
+    async def resolve_unknown(
+        self, message: str, step: int, outcome: Literal["sent", "again", "drop"], now: dt.datetime
+    ) -> bool:
+        """Settle an unknown outcome by a person's word; False if there is none."""
+        ...
 
-class Situations(Protocol):
-    """What is known of conversations."""
+    async def drop(self, message: str, now: dt.datetime) -> int:
+        """Cancel what has not begun to leave of a message; give how many steps."""
+        ...
 
-    async def conversation(self, account: str, address: str, kind: str, thread: str) -> Conversation: ...
+    async def progress(self, message: str) -> Progress | None: ...
+
+    async def steps(self, message: str) -> list[Step]: ...
+
+    async def find(self, account: str, key: str) -> str | None: ...
+
+    async def find_conversation(self, wanted: Conversation) -> Conversation: ...
 
     async def consent(self, conversation: str) -> dict[str, bool]: ...
 
-    async def open_maps(self, conversation: str) -> list[ReplyMap]: ...
+    async def list(self, state: str = "", limit: int = 100) -> Sequence[dict[str, Any]]: ...
+
+    async def queued(self) -> int: ...
+
+
+class ParkedItems(Protocol):
+    """What a person has to look at."""
+
+    async def list(self, limit: int = 100) -> Sequence[dict[str, Any]]: ...
+
+    async def count(self) -> int: ...
+
+    async def retry(self, id: int) -> bool:
+        """Show an event to its consumer again, and to no other."""
+        ...
+
+    async def drop(self, id: int) -> bool:
+        """Forget an item; its conversation goes on if it waited."""
+        ...
 
 
 class Store(Protocol):
@@ -277,6 +337,7 @@ class Store(Protocol):
     cursors: Any
     files: Any
     outbox: Any
+    parked: Any
 
     async def start(self) -> None: ...
 

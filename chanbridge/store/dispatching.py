@@ -15,6 +15,9 @@ from chanbridge.store.engine import Engine
 BATCH = 64
 """Most events of one conversation in one lease: the rest comes with the next."""
 RECENT = 2048
+_NEXT = (
+    "SELECT seq FROM events WHERE conversation = ? AND seq > ? AND only_for IN ('', ?) ORDER BY seq LIMIT ?"
+)
 
 
 class Dispatch:
@@ -49,19 +52,23 @@ class Dispatch:
         ).fetchall()
         batches = []
         for conversation, position, attempt in rows:
+            entries = self._events(connection, consumer, conversation, position)
+            if not entries:  # whatever it was has been taken from here
+                connection.execute(
+                    "DELETE FROM pending WHERE consumer = ? AND conversation = ?", (consumer, conversation)
+                )
+                continue
             connection.execute(
                 "UPDATE pending SET owner = ?, until = ?, due = ? WHERE consumer = ? AND conversation = ?",
                 (owner, until, until, consumer, conversation),
             )
-            entries = self._events(connection, conversation, position)
             batches.append(Batch(consumer, conversation, entries, attempt))
         return batches
 
-    def _events(self, connection: sqlite3.Connection, conversation: str, position: int) -> list[Entry]:
-        rows = connection.execute(
-            "SELECT seq FROM events WHERE conversation = ? AND seq > ? ORDER BY seq LIMIT ?",
-            (conversation, position, BATCH),
-        ).fetchall()
+    def _events(
+        self, connection: sqlite3.Connection, consumer: str, conversation: str, position: int
+    ) -> list[Entry]:
+        rows = connection.execute(_NEXT, (conversation, position, consumer, BATCH)).fetchall()
         return [Entry(row[0], self._event(connection, row[0])) for row in rows]
 
     def _event(self, connection: sqlite3.Connection, seq: int) -> Event:
@@ -79,10 +86,7 @@ class Dispatch:
         self, consumer: str, owner: str, positions: dict[str, int], connection: sqlite3.Connection
     ) -> None:
         for conversation, position in positions.items():
-            more = connection.execute(
-                "SELECT 1 FROM events WHERE conversation = ? AND seq > ? LIMIT 1", (conversation, position)
-            ).fetchone()
-            if more:
+            if connection.execute(_NEXT, (conversation, position, consumer, 1)).fetchone():
                 connection.execute(
                     "UPDATE pending SET position = ?, owner = '', until = 0, due = 0, attempt = 0"
                     " WHERE consumer = ? AND conversation = ? AND owner = ?",
@@ -111,13 +115,23 @@ class Dispatch:
     async def retry(
         self, consumer: str, owner: str, conversation: str, position: int, due: dt.datetime
     ) -> None:
-        """Give a conversation back at a position, to be tried again later."""
+        """Give a conversation back at a position, to be tried again later.
+
+        Failures are counted anew for every event.
+        """
         await self._engine.write(
             lambda c: c.execute(
-                "UPDATE pending SET position = ?, owner = '', until = 0, due = ?, attempt = attempt + 1"
-                " WHERE consumer = ? AND conversation = ? AND owner = ?",
+                "UPDATE pending SET owner = '', until = 0, due = ?2, position = ?1,"
+                " attempt = CASE WHEN position = ?1 THEN attempt + 1 ELSE 1 END"
+                " WHERE consumer = ?3 AND conversation = ?4 AND owner = ?5",
                 (position, due.timestamp(), consumer, conversation, owner),
             )
+        )
+
+    async def give_back(self, owner: str) -> None:
+        """Give back all that an owner holds: it stops."""
+        await self._engine.write(
+            lambda c: c.execute("UPDATE pending SET owner = '', until = 0, due = 0 WHERE owner = ?", (owner,))
         )
 
     async def park(
@@ -131,9 +145,15 @@ class Dispatch:
         connection: sqlite3.Connection,
     ) -> None:  # fmt: skip
         key = entry.event.key
+        held = connection.execute(
+            "SELECT 1 FROM pending WHERE consumer = ? AND conversation = ? AND owner = ?",
+            (consumer, key, owner),
+        ).fetchone()
+        if held is None:
+            return
         connection.execute(
-            "INSERT INTO parked (kind, ref, consumer, conversation, at, error) VALUES ('event', ?,"
-            " ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO parked (kind, ref, consumer, conversation, at, error)"
+            " VALUES ('event', ?, ?, ?, ?, ?)",
             (str(entry.seq), consumer, key, now, error),
         )
         if stop:
@@ -148,14 +168,3 @@ class Dispatch:
     async def pending(self) -> int:
         """Count the conversations that have events to come."""
         return await self._engine.read(lambda c: c.execute("SELECT count(*) FROM pending").fetchone()[0])
-
-    async def replay(self, conversation: str, seq: int, consumer: str) -> None:
-        """Show a consumer its conversation again, from an event on."""
-        await self._engine.write(
-            lambda c: c.execute(
-                "INSERT INTO pending (consumer, conversation, position) VALUES (?1, ?2, ?3)"
-                " ON CONFLICT DO UPDATE SET position = min(position, ?3), owner = '', until = 0,"
-                " due = 0, attempt = 0",
-                (consumer, conversation, seq - 1),
-            )
-        )

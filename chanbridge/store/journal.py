@@ -12,7 +12,7 @@ import msgspec
 
 from chanbridge.http import Headers, HttpRequest
 from chanbridge.model.codec import decode_event, encode_event
-from chanbridge.model.events import Event
+from chanbridge.model.events import Event, MessageStatus
 from chanbridge.model.ids import new_id
 from chanbridge.model.media import Media
 from chanbridge.model.message import Message
@@ -23,9 +23,13 @@ from chanbridge.store.dedupe import KEEP_S, MINUTE, dedupe_key, is_timeless
 from chanbridge.store.engine import Engine
 from chanbridge.store.places import place
 from chanbridge.store.replies import Matching
-from chanbridge.store.targets import about, unpack
+from chanbridge.store.targets import about, at_home, unpack
 
 ANY = Matching()
+_FORGET = (  # of a request that may be run again, what it brought must stay known
+    "DELETE FROM seen WHERE at < ? AND ref = '' AND coalesce(request, 0) NOT IN"
+    " (SELECT id FROM requests WHERE state <> 'ok')"
+)
 
 
 class Journal:
@@ -69,7 +73,7 @@ class Journal:
         """Add one event, unless it is known, or must wait for others."""
         now = at.timestamp()
         message = new_id() if isinstance(getattr(event, "message", None), Message) else ""
-        if not _is_new(connection, event, now, message):
+        if not _is_new(connection, event, now, message, request):
             return []
         whole = segments.join(connection, event, now) if event.segment else event
         return self.place(connection, whole, at, request, message) if whole else []
@@ -84,6 +88,8 @@ class Journal:
     ) -> list[Entry]:
         """Put a new event where it belongs: its conversation, its target, its option, the queues."""
         now = at.timestamp()
+        if isinstance(event, MessageStatus):
+            event = at_home(connection, event)
         placed = place(connection, event, self.windows, now)
         told = about(connection, _identify(placed, message) if message else placed, now)
         if told is None:
@@ -136,9 +142,11 @@ class Journal:
     async def events(self, conversation: str = "", after: int = 0, limit: int = 100) -> list[Entry]:
         """List events after a position, of one conversation or of all."""
         sql = (
-            "SELECT seq, data FROM events WHERE seq > ?2 AND conversation = ?1 ORDER BY seq LIMIT ?3"
+            "SELECT seq, data FROM events WHERE seq > ?2 AND conversation = ?1 AND only_for = ''"
+            " ORDER BY seq LIMIT ?3"
             if conversation
-            else "SELECT seq, data FROM events WHERE seq > ?2 AND ?1 = '' ORDER BY seq LIMIT ?3"
+            else "SELECT seq, data FROM events WHERE seq > ?2 AND ?1 = '' AND only_for = ''"
+            " ORDER BY seq LIMIT ?3"
         )
         return await self._engine.read(
             lambda c: [
@@ -178,7 +186,7 @@ class Journal:
         entries = [self.insert(connection, event, now, None) for event in events]
         for event in segments.overdue(connection, at):
             entries.extend(self.place(connection, event, now, None, new_id()))
-        connection.execute("DELETE FROM seen WHERE at < ? AND ref = ''", (at - KEEP_S,))
+        connection.execute(_FORGET, (at - KEEP_S,))
         return entries
 
 
@@ -208,10 +216,13 @@ def _request(row: sqlite3.Row) -> KeptRequest:
     return KeptRequest(row["id"], row["account"], row["at"], request, row["state"], row["reason"])
 
 
-def _is_new(connection: sqlite3.Connection, event: Event, now: float, message: str) -> bool:
+def _is_new(
+    connection: sqlite3.Connection, event: Event, now: float, message: str, request: int | None
+) -> bool:
     key = dedupe_key(event)
     added = connection.execute(
-        "INSERT OR IGNORE INTO seen (key, at, ref) VALUES (?, ?, ?)", (key, now, message)
+        "INSERT OR IGNORE INTO seen (key, at, ref, request) VALUES (?, ?, ?, ?)",
+        (key, now, message, request),
     )
     if added.rowcount == 0:
         if not is_timeless(event):

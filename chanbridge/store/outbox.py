@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import sqlite3
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from chanbridge.channel import Gesture
 from chanbridge.model.address import Conversation
-from chanbridge.model.base import Ref
-from chanbridge.model.codec import decode_event, from_wire, to_wire
 from chanbridge.model.errors import Failure, ValidationError
-from chanbridge.model.events import Fact, MessageStatus
 from chanbridge.model.ids import new_id
-from chanbridge.model.message import Message
-from chanbridge.store import replies
-from chanbridge.store.base import Entry, Lane, Outgoing, Progress, Queued, Settled
+from chanbridge.store import menus
+from chanbridge.store.base import Entry, Lane, Outgoing, Progress, Settled
+from chanbridge.store.documents import fingerprint, pack, unpack_as
 from chanbridge.store.engine import Engine
 from chanbridge.store.journal import Journal
-from chanbridge.store.places import alias, context_of, known, load, remember, where
-from chanbridge.store.targets import Known, add_fact, name, settle_unknown, step_key, unpack
+from chanbridge.store.lanes import following, held, queue
+from chanbridge.store.places import known, load, where
+from chanbridge.store.progress import listed, progress
+from chanbridge.store.settling import Outcome, Settling
+from chanbridge.store.targets import Known, step_key
 from chanbridge.transcode.plan import Step
 
-QUEUE = "SELECT * FROM outbox WHERE conversation = ? AND state = 'queued' ORDER BY rank, step LIMIT 1"
+ONE_FOR_HELD = "UPDATE holds SET probe = ?, until = ? WHERE account = ?"
+_DUE = (
+    "SELECT s.conversation, s.account, h.account FROM sending s LEFT JOIN holds h ON h.account = s.account"
+    " WHERE s.due <= ?1 AND s.until <= ?1 AND (h.account IS NULL OR h.until <= ?1) ORDER BY s.due LIMIT ?2"
+)
+_RECORD = (  # only while it is ours to send: leased, and neither dropped nor planned anew
+    "UPDATE outbox SET record = ?1, frozen = ?2 WHERE seq = ?3 AND state = 'queued' AND EXISTS"
+    " (SELECT 1 FROM sending s WHERE s.conversation = outbox.conversation AND s.owner = ?4)"
+)
 
 
 class Outbox:
@@ -34,7 +42,7 @@ class Outbox:
 
     def __init__(self, engine: Engine, journal: Journal) -> None:
         self._engine = engine
-        self._journal = journal
+        self._settling = Settling(journal)
 
     async def add(self, outgoing: Outgoing) -> str:
         """Keep a message and its steps; give its id, or the id of what its key named already.
@@ -65,9 +73,8 @@ class Outbox:
              pack(message), pack(list(plan.losses)), pack(plan.reply_map), outgoing.planned),
         )  # fmt: skip
         _add_steps(connection, outgoing, conversation, message.id, _next_rank(connection))
-        replies.answered(connection, conversation.key)
-        due = message.not_before.timestamp() if message.not_before else now
-        _queue(connection, conversation, due)
+        menus.answered(connection, conversation.key)
+        queue(connection, conversation, message.not_before.timestamp() if message.not_before else now)
         return message.id
 
     async def add_gesture(self, account: str, gesture: Gesture, at: dt.datetime) -> str:
@@ -89,7 +96,7 @@ class Outbox:
             " VALUES (?, ?, 'gesture', ?, 0, ?, 'queued', ?)",
             (conversation.key, account, key, _next_rank(connection), pack(kept)),
         )
-        _queue(connection, conversation, now)
+        queue(connection, conversation, now)
         return key
 
     async def lease(self, owner: str, now: dt.datetime, until: dt.datetime, limit: int) -> list[Lane]:
@@ -101,20 +108,22 @@ class Outbox:
     def _lease(
         self, owner: str, now: float, until: float, limit: int, connection: sqlite3.Connection
     ) -> list[Lane]:
-        rows = connection.execute(
-            "SELECT conversation, account FROM sending s WHERE due <= ?1 AND until <= ?1 AND NOT EXISTS"
-            " (SELECT 1 FROM holds h WHERE h.account = s.account AND h.until > ?1) ORDER BY due LIMIT ?2",
-            (now, limit),
-        ).fetchall()
-        lanes = []
-        for key, account in rows:
+        lanes: list[Lane] = []
+        held: set[str] = set()
+        for key, account, hold in connection.execute(_DUE, (now, limit)).fetchall():
+            if account in held:
+                continue
             connection.execute(
                 "UPDATE sending SET owner = ?, until = ?, due = ? WHERE conversation = ?",
                 (owner, until, until, key),
             )
-            lane = _lane(connection, key, account, now)
-            if lane:
-                lanes.append(lane)
+            lane = following(connection, key, account, now, owner)
+            if lane is None:
+                continue
+            lanes.append(lane)
+            if hold:
+                connection.execute(ONE_FOR_HELD, (key, until, account))
+                held.add(account)
         return lanes
 
     async def renew(self, owner: str, conversation: str, until: dt.datetime) -> bool:
@@ -130,146 +139,68 @@ class Outbox:
             )
         )
 
-    async def replan(self, outgoing: Outgoing) -> None:
-        """Replace the plan of a message of which nothing has left."""
-        await self._engine.write(partial(self._replan, outgoing))
+    async def give_back(self, owner: str) -> None:
+        """Give back all that an owner holds: it stops."""
+        await self._engine.write(
+            lambda c: c.execute(
+                "UPDATE sending SET owner = '', until = 0, due = backoff WHERE owner = ?", (owner,)
+            )
+        )
 
-    def _replan(self, outgoing: Outgoing, connection: sqlite3.Connection) -> None:
+    async def replan(self, outgoing: Outgoing) -> bool:
+        """Replace the plan of a message of which nothing has left; False if it has, or was dropped."""
+        return await self._engine.write(partial(self._replan, outgoing))
+
+    def _replan(self, outgoing: Outgoing, connection: sqlite3.Connection) -> bool:
         id, plan = outgoing.message.id, outgoing.plan
-        row = connection.execute("SELECT conversation FROM messages WHERE id = ?", (id,)).fetchone()
-        removed = connection.execute(
-            "DELETE FROM outbox WHERE message = ? AND kind = 'step' RETURNING rank", (id,)
-        ).fetchall()
+        begun = connection.execute(
+            "SELECT 1 FROM outbox WHERE message = ? AND (state <> 'queued' OR frozen IS NOT NULL)", (id,)
+        ).fetchone()
+        if begun:
+            return False
         connection.execute(
             "UPDATE messages SET losses = ?, reply_map = ?, planned = ? WHERE id = ?",
             (pack(list(plan.losses)), pack(plan.reply_map), outgoing.planned, id),
         )
-        conversation = load(connection, row[0]) or outgoing.conversation
-        _add_steps(connection, outgoing, conversation, id, removed[0][0])
+        rank = connection.execute(
+            "DELETE FROM outbox WHERE message = ? AND kind = 'step' RETURNING rank", (id,)
+        ).fetchall()[0][0]
+        key = connection.execute("SELECT conversation FROM messages WHERE id = ?", (id,)).fetchone()[0]
+        _add_steps(connection, outgoing, load(connection, key) or outgoing.conversation, id, rank)
+        return True
 
-    async def record(self, seq: int, record: bytes, item: Step | Gesture | None = None) -> None:
-        """Keep the answers so far, and the request in flight; with the first, fix what is asked for."""
-        data = pack(item) if item else None
-        await self._engine.write(
-            lambda c: c.execute(
-                "UPDATE outbox SET record = ?, data = coalesce(?, data), frozen = 1 WHERE seq = ?",
-                (record, data, seq),
-            )
-        )
+    async def record(self, lane: Lane, record: bytes, item: Step | Gesture) -> bool:
+        """Keep the answers so far, the request in flight, and what is asked for, from now on the same.
 
-    async def thaw(self, seq: int) -> None:
+        False: the item is no longer ours to send, and nothing was written.
+        """
+        row = (record, pack(item), lane.item.seq, lane.owner)
+        return await self._engine.write(lambda c: c.execute(_RECORD, row).rowcount == 1)
+
+    async def thaw(self, lane: Lane) -> bool:
         """Forget a record in which nothing has left: the item may be planned anew."""
-        await self._engine.write(
-            lambda c: c.execute("UPDATE outbox SET record = NULL, frozen = 0 WHERE seq = ?", (seq,))
-        )
+        row = (None, None, lane.item.seq, lane.owner)
+        return await self._engine.write(lambda c: c.execute(_RECORD, row).rowcount == 1)
 
     async def settle(self, lane: Lane, settled: Settled, now: dt.datetime) -> tuple[list[Entry], Lane | None]:
-        """Write down what became of an item; give its events, and the next item of the conversation."""
-        return await self._engine.write(partial(self._settle, lane, settled, now))
+        """Write down what became of an item; give its events, and the next item of the conversation.
 
-    def _settle(
-        self, lane: Lane, settled: Settled, now: dt.datetime, connection: sqlite3.Connection
-    ) -> tuple[list[Entry], Lane | None]:
-        item, at = lane.item, now.timestamp()
-        key = lane.conversation.key
-        if settled.state in {"retry", "held"}:
-            _again(connection, lane, settled, at)
-            return [], None
-        error = msgspec.json.encode(settled.failure) if settled.failure else None
-        connection.execute(
-            "UPDATE outbox SET state = ?, error = ? WHERE seq = ? AND state = 'queued'",
-            (settled.state, error, item.seq),
-        )
-        connection.execute(
-            "DELETE FROM holds WHERE account = ? AND ? = 'sent'", (lane.account, settled.state)
-        )
-        entries = self._facts(connection, lane, settled, now) if item.kind == "step" else []
-        following = _lane(connection, key, lane.account, at)
-        return entries, following
+        Of a lane whose lease was lost only ``sent`` is written down.
+        """
+        return await self._engine.write(partial(self._settling.settle, lane, settled, now))
 
-    def _facts(
-        self, connection: sqlite3.Connection, lane: Lane, settled: Settled, now: dt.datetime
-    ) -> list[Entry]:
-        item = lane.item
-        known = Known(item.message, item.step)
-        if settled.state == "sent" and settled.sent:
-            return self._accepted(connection, lane, settled, now)
-        if settled.state == "unknown":
-            connection.execute(
-                "UPDATE outbox SET state = 'blocked' WHERE message = ? AND state = 'queued'", (item.message,)
-            )
-            _park_step(connection, lane, settled, now.timestamp())
-            return self._tell(connection, lane, known, None, settled.failure, now)
-        rest = connection.execute(
-            "UPDATE outbox SET state = 'canceled' WHERE message = ? AND state = 'queued' RETURNING step",
-            (item.message,),
-        ).fetchall()
-        fact: Fact = settled.state if settled.state in {"expired", "canceled"} else "failed"
-        entries = self._tell(connection, lane, known, fact, settled.failure, now)
-        for row in rest:
-            entries += self._tell(
-                connection, lane, Known(item.message, row[0]), "canceled", settled.failure, now
-            )
-        return entries
+    async def next(self, lane: Lane, now: dt.datetime) -> Lane | None:
+        """Go on with a conversation without an outcome: give its next item; None if it is no longer held."""
+        return await self._engine.write(partial(_next, lane, now.timestamp()))
 
-    def _accepted(
-        self, connection: sqlite3.Connection, lane: Lane, settled: Settled, now: dt.datetime
-    ) -> list[Entry]:
-        item, sent, at = lane.item, settled.sent, now.timestamp()
-        assert sent is not None
-        known = Known(item.message, item.step)
-        for part, external in sent.ids.items() or ({"": sent.id} if sent.id else {}).items():
-            name(connection, lane.account, external, known, part, at)
-        if sent.context:
-            remember(connection, lane.conversation.key, sent.context)
-        if sent.address:
-            alias(connection, lane.account, sent.address, lane.conversation.key)
-        if item.last:
-            replies.open(connection, item.message, lane.conversation.key, at)
-        entries = self._tell(connection, lane, known, "submitted", None, now)
-        for external in {sent.id, *sent.ids.values()} - {""}:
-            late = connection.execute(
-                "DELETE FROM waiting WHERE account = ? AND external = ? RETURNING data",
-                (lane.account, external),
-            ).fetchall()
-            for row in late:
-                entries += self._journal.place(connection, unpack(row[0]), now, None)
-        return entries
+    async def hold(
+        self, lane: Lane, failure: Failure, now: dt.datetime, wait_s: Callable[[int], float]
+    ) -> int:
+        """Hold an account's outbox; give how often in a row, or 0 if it was held already.
 
-    def _tell(
-        self, connection: sqlite3.Connection, lane: Lane, known: Known, fact: Fact | None,
-        failure: Failure | None, now: dt.datetime,
-    ) -> list[Entry]:  # fmt: skip
-        """Make the event of a fact that we know ourselves (none: the outcome is not known)."""
-        row = connection.execute(
-            "SELECT data, losses FROM messages WHERE id = ?", (known.message,)
-        ).fetchone()
-        message = unpack_as(Message, row["data"])
-        event = MessageStatus(
-            account=lane.account,
-            conversation=lane.conversation,
-            time=now,
-            target=Ref(id=known.message, external=_external(connection, known)),
-            fact=fact or "submitted",
-            step=known.step,
-            error=failure,
-            metadata=message.metadata,
-            losses=tuple(msgspec.json.decode(row["losses"])),
-        )
-        if fact and not add_fact(connection, known, event, now.timestamp()):
-            return []
-        return [self._journal.insert(connection, event, now, None)] if fact else []
-
-    async def hold(self, account: str, until: dt.datetime, failure: Failure) -> int:
-        """Hold an account's outbox; give how often it was held in a row."""
-        return await self._engine.write(
-            lambda c: c.execute(
-                "INSERT INTO holds (account, until, error) VALUES (?1, ?2, ?3) ON CONFLICT"
-                " (account) DO UPDATE"
-                " SET until = ?2, error = ?3, attempt = attempt + 1 RETURNING attempt",
-                (account, until.timestamp(), msgspec.json.encode(failure)),
-            ).fetchone()[0]
-        )
+        ``wait_s`` says for that number how long; then one conversation tries whether it is mended.
+        """
+        return await self._engine.write(partial(_hold, lane, failure, now.timestamp(), wait_s))
 
     async def holds(self) -> dict[str, tuple[int, Failure]]:
         """The held accounts: how often in a row, and why."""
@@ -280,11 +211,9 @@ class Outbox:
         """Let a held account send again."""
         await self._engine.write(partial(_release, account, now.timestamp()))
 
-    async def resolve_unknown(
-        self, message: str, step: int, outcome: Literal["sent", "again", "drop"]
-    ) -> bool:
+    async def resolve_unknown(self, message: str, step: int, outcome: Outcome, now: dt.datetime) -> bool:
         """Settle an unknown outcome by a person's word; False if there is none."""
-        return await self._engine.write(partial(_resolve, Known(message, step), outcome))
+        return await self._engine.write(partial(self._settling.resolve, Known(message, step), outcome, now))
 
     async def consent(self, conversation: str) -> dict[str, bool]:
         """What the contact agreed to, by scope."""
@@ -299,7 +228,7 @@ class Outbox:
 
     async def progress(self, message: str) -> Progress | None:
         """Say how a message stands; None if there is none."""
-        return await self._engine.read(partial(_progress, message))
+        return await self._engine.read(partial(progress, message))
 
     async def find(self, account: str, key: str) -> str | None:
         """Find a message by its idempotency key."""
@@ -326,44 +255,17 @@ class Outbox:
             " WHERE (?1 = '' AND state <> 'sent') OR state = ?1 ORDER BY seq LIMIT ?2"
         )
         rows = await self._engine.read(lambda c: c.execute(sql, (state, limit)).fetchall())
-        return [_listed(row) for row in rows]
+        return [listed(row) for row in rows]
 
-    async def drop(self, message: str) -> int:
-        """Cancel what has not left of a message; give how many steps."""
-        return await self._engine.write(
-            lambda c: (
-                c.execute(
-                    "UPDATE outbox SET state = 'canceled' WHERE message = ? AND state IN"
-                    " ('queued', 'blocked')",
-                    (message,),
-                ).rowcount
-            )
-        )
+    async def drop(self, message: str, now: dt.datetime) -> int:
+        """Cancel what has not begun to leave of a message; give how many steps."""
+        return await self._engine.write(partial(self._settling.drop, message, now))
 
     async def queued(self) -> int:
         """Count what is queued."""
         return await self._engine.read(
             lambda c: c.execute("SELECT count(*) FROM outbox WHERE state = 'queued'").fetchone()[0]
         )
-
-
-def fingerprint(message: Message) -> bytes:
-    """Mark the content of a message, whatever its ids are."""
-    return hashlib.blake2b(pack(message.replace(id="", conversation="")), digest_size=16).digest()
-
-
-def pack(value: Any) -> bytes:
-    """Write a document of the store."""
-    if value is None:
-        return b"null"
-    return msgspec.json.encode(
-        [to_wire(each) for each in value] if isinstance(value, list) else to_wire(value)
-    )
-
-
-def unpack_as(type: Any, data: bytes) -> Any:
-    """Read a document of the store."""
-    return from_wire(type, msgspec.json.decode(data))
 
 
 def _next_rank(connection: sqlite3.Connection) -> int:
@@ -374,152 +276,38 @@ def _next_rank(connection: sqlite3.Connection) -> int:
 def _add_steps(
     connection: sqlite3.Connection, outgoing: Outgoing, conversation: Conversation, id: str, rank: int
 ) -> None:
+    due = outgoing.message.not_before.timestamp() if outgoing.message.not_before else 0.0
     for index, step in enumerate(outgoing.plan.steps):
         kept = step.replace(key=step_key(id, index), message=id, to=conversation, index=index)
         connection.execute(
-            "INSERT INTO outbox (conversation, account, kind, message, step, rank, state, data)"
-            " VALUES (?, ?, 'step', ?, ?, ?, 'queued', ?)",
-            (conversation.key, conversation.account, id, index, rank, pack(kept)),
+            "INSERT INTO outbox (conversation, account, kind, message, step, rank, state, due, data)"
+            " VALUES (?, ?, 'step', ?, ?, ?, 'queued', ?, ?)",
+            (conversation.key, conversation.account, id, index, rank, due, pack(kept)),
         )
 
 
-def _target(connection: sqlite3.Connection, account: str, ref: Ref | None) -> Ref | None:
-    """Add the provider's id of a message that is named by ours."""
-    if ref is None or ref.external or not ref.id:
-        return ref
-    row = connection.execute(
-        "SELECT external FROM externals WHERE message = ? AND account = ? AND (?3 = '' OR part ="
-        " ?3) ORDER BY step",
-        (ref.id, account, ref.part),
-    ).fetchone()
-    if row:
-        return ref.replace(external=row[0])
-    row = connection.execute("SELECT data FROM events WHERE id = ?", (ref.id,)).fetchone()
-    message = getattr(decode_event(row[0]), "message", None) if row else None
-    return ref.replace(external=message.external[0].id) if message and message.external else ref
-
-
-def _external(connection: sqlite3.Connection, known: Known) -> str:
-    row = connection.execute(
-        "SELECT external FROM externals WHERE message = ? AND step = ?", known
-    ).fetchone()
-    return row[0] if row else ""
-
-
-def _queue(connection: sqlite3.Connection, conversation: Conversation, due: float) -> None:
-    connection.execute(
-        "INSERT INTO sending (conversation, account, due) VALUES (?1, ?2, ?3)"
-        " ON CONFLICT (conversation) DO UPDATE SET due = min(due, ?3) WHERE owner = ''",
-        (conversation.key, conversation.account, due),
-    )
-
-
-def _lane(connection: sqlite3.Connection, key: str, account: str, now: float) -> Lane | None:
-    """Give the next item of a held conversation; if there is none, give the conversation back."""
-    row = connection.execute(QUEUE, (key,)).fetchone()
-    if row is None:
-        connection.execute("DELETE FROM sending WHERE conversation = ?", (key,))
+def _next(lane: Lane, now: float, connection: sqlite3.Connection) -> Lane | None:
+    if not held(connection, lane):
         return None
-    place = connection.execute("SELECT * FROM conversations WHERE key = ?", (key,)).fetchone()
-    conversation = load(connection, key)
-    assert conversation is not None
-    last = connection.execute(
-        "SELECT max(step) FROM outbox WHERE message = ? AND kind = 'step'", (row["message"],)
-    ).fetchone()[0]
-    planned = connection.execute("SELECT planned FROM messages WHERE id = ?", (row["message"],)).fetchone()
-    item: Step | Gesture = unpack_as(Step if row["kind"] == "step" else Gesture, row["data"])
-    if not row["frozen"]:
-        item = _refer(connection, item.replace(context=context_of(place, now), to=conversation))
-    queued = Queued(
-        seq=row["seq"], kind=row["kind"], message=row["message"], step=row["step"], attempt=row["attempt"],
-        item=item, frozen=bool(row["frozen"]), record=row["record"] or b"",
-        planned=planned[0] if planned else "", last=row["step"] == last,
-    )  # fmt: skip
-    return Lane(account, conversation, queued, now)
+    return following(connection, lane.conversation.key, lane.account, now, lane.owner)
 
 
-def _refer(connection: sqlite3.Connection, item: Step | Gesture) -> Step | Gesture:
-    """Add the provider's ids of the messages that an item names."""
-    if isinstance(item, Gesture):
-        return item.replace(target=_target(connection, item.to.account, item.target))
-    return item.replace(
-        reply_to=_target(connection, item.to.account, item.reply_to),
-        replaces=_target(connection, item.to.account, item.replaces),
-    )
-
-
-def _again(connection: sqlite3.Connection, lane: Lane, settled: Settled, now: float) -> None:
-    tries = 1 if settled.state == "retry" else 0  # a held account is no fault of the message
+def _hold(
+    lane: Lane, failure: Failure, now: float, wait_s: Callable[[int], float], connection: sqlite3.Connection
+) -> int:
+    row = connection.execute("SELECT * FROM holds WHERE account = ?", (lane.account,)).fetchone()
+    if row and row["until"] > now and row["probe"] != lane.conversation.key:
+        return 0  # others were under way when it was found out
+    attempt: int = row["attempt"] + 1 if row else 1
     connection.execute(
-        "UPDATE outbox SET attempt = attempt + ?, error = ? WHERE seq = ?",
-        (tries, msgspec.json.encode(settled.failure) if settled.failure else None, lane.item.seq),
+        "INSERT OR REPLACE INTO holds (account, until, attempt, probe, error) VALUES (?, ?, ?, '', ?)",
+        (lane.account, now + wait_s(attempt), attempt, msgspec.json.encode(failure)),
     )
-    due = settled.due.timestamp() if settled.due else now
-    connection.execute(
-        "UPDATE sending SET owner = '', until = 0, due = ? WHERE conversation = ?",
-        (due, lane.conversation.key),
-    )
+    return attempt
 
 
 def _release(account: str, now: float, connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM holds WHERE account = ?", (account,))
-    connection.execute("UPDATE sending SET due = ? WHERE account = ? AND owner = ''", (now, account))
-
-
-def _park_step(connection: sqlite3.Connection, lane: Lane, settled: Settled, now: float) -> None:
-    failure = settled.failure
     connection.execute(
-        "INSERT INTO parked (kind, ref, conversation, at, error) VALUES ('step', ?, ?, ?, ?)",
-        (step_key(lane.item.message, lane.item.step), lane.conversation.key, now,
-         f"{failure.code}: {failure.detail}" if failure else ""),
-    )  # fmt: skip
-
-
-def _resolve(known: Known, outcome: str, connection: sqlite3.Connection) -> bool:
-    row = connection.execute(
-        "SELECT seq FROM outbox WHERE message = ? AND step = ? AND state = 'unknown'", known
-    ).fetchone()
-    if row is None:
-        return False
-    if outcome == "again":
-        connection.execute("UPDATE outbox SET record = NULL WHERE seq = ?", (row[0],))
-        settle_unknown(connection, known, "queued")
-        connection.execute(
-            "UPDATE outbox SET state = 'queued' WHERE message = ? AND state = 'canceled'", (known.message,)
-        )
-    else:
-        settle_unknown(connection, known, "sent" if outcome == "sent" else "canceled")
-    connection.execute("DELETE FROM parked WHERE kind = 'step' AND ref = ?", (step_key(*known),))
-    return True
-
-
-def _progress(message: str, connection: sqlite3.Connection) -> Progress | None:
-    row = connection.execute("SELECT data, losses FROM messages WHERE id = ?", (message,)).fetchone()
-    if row is None:
-        return None
-    steps = connection.execute(
-        "SELECT step, state, error FROM outbox WHERE message = ? AND kind = 'step' ORDER BY step", (message,)
-    ).fetchall()
-    facts: list[set[str]] = [set() for _ in steps]
-    failures = [msgspec.json.decode(step["error"], type=Failure) for step in steps if step["error"]]
-    for fact in connection.execute("SELECT step, fact, error FROM facts WHERE message = ?", (message,)):
-        facts[fact["step"]].add(fact["fact"])
-        if fact["error"]:
-            failures.append(msgspec.json.decode(fact["error"], type=Failure))
-    externals = connection.execute(
-        "SELECT external FROM externals WHERE message = ? ORDER BY step", (message,)
-    ).fetchall()
-    return Progress(
-        message=unpack_as(Message, row["data"]),
-        states=[step["state"] for step in steps],
-        facts=facts,
-        failure=failures[-1] if failures else None,
-        losses=tuple(msgspec.json.decode(row["losses"])),
-        externals=tuple(external[0] for external in externals),
+        "UPDATE sending SET due = ?, backoff = 0 WHERE account = ? AND owner = ''", (now, account)
     )
-
-
-def _listed(row: sqlite3.Row) -> dict[str, Any]:
-    listed = dict(row)
-    listed["error"] = msgspec.json.decode(row["error"]) if row["error"] else None
-    return listed

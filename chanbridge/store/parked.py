@@ -42,7 +42,7 @@ def _retry(id: int, connection: sqlite3.Connection) -> bool:
     if row is None:
         return False
     if not _resume(connection, row, int(row["ref"]) - 1):
-        _move_to_end(connection, row)
+        _show_again(connection, row)
     return True
 
 
@@ -56,21 +56,23 @@ def _drop(id: int, connection: sqlite3.Connection) -> bool:
 
 
 def _resume(connection: sqlite3.Connection, row: sqlite3.Row, position: int) -> bool:
-    """Let a conversation that waits go on from a position; False if it does not wait."""
+    """Let a conversation that waits for this event go on from a position; False if it does not wait."""
     resumed = connection.execute(
         "UPDATE pending SET position = ?, owner = '', until = 0, due = 0, attempt = 0"
-        " WHERE consumer = ? AND conversation = ? AND owner = 'parked'",
-        (position, row["consumer"], row["conversation"]),
+        " WHERE consumer = ? AND conversation = ? AND owner = 'parked' AND position = ?",
+        (position, row["consumer"], row["conversation"], int(row["ref"]) - 1),
     )
     return resumed.rowcount == 1
 
 
-def _move_to_end(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
-    """Queue an event once more whose conversation has gone on: what came after it is not shown again."""
+def _show_again(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+    """Queue an event once more, for one consumer, behind what its conversation has gone on to."""
     seq = connection.execute(
-        "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'events' RETURNING seq"
+        "INSERT INTO events (id, conversation, type, at, request, only_for, data)"
+        " SELECT id || ' ' || hex(randomblob(8)), conversation, type, at, request, ?, data"
+        " FROM events WHERE seq = ? RETURNING seq",
+        (row["consumer"], int(row["ref"])),
     ).fetchone()[0]
-    connection.execute("UPDATE events SET seq = ? WHERE seq = ?", (seq, int(row["ref"])))
     connection.execute(
         "INSERT OR IGNORE INTO pending (consumer, conversation, position) VALUES (?, ?, ?)",
         (row["consumer"], row["conversation"], seq - 1),

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 
-from chanbridge.model.address import Contact, Conversation, Window
+from chanbridge.model.address import Contact, Conversation, Identity, Window
 from chanbridge.model.base import Context
 from chanbridge.model.events import (
     ConsentChanged,
     Event,
     IdentityChanged,
     InteractionReceived,
+    MessageEchoed,
     MessageReceived,
 )
 
 STABLE = ("bsuid", "psid", "openid", "scoped_id", "parent_bsuid", "wa_id", "phone", "email")
 """Kinds of identity that may find a conversation, the most stable first: numbers are recycled."""
+SCOPED = ("bsuid", "psid", "openid", "scoped_id")
+"""Kinds of which a person has one with an account: another one is another person."""
+NEVER = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+"""When a window closes whose end nobody has told."""
+
+
+class Known(NamedTuple):
+    """An address that an event states for its contact; ``kind`` is that of the identity, if it is one."""
+
+    kind: str
+    address: str
 
 
 def place(connection: sqlite3.Connection, event: Event, windows: dict[str, int | None], now: float) -> Event:
@@ -28,8 +41,11 @@ def place(connection: sqlite3.Connection, event: Event, windows: dict[str, int |
         return event
     wanted = event.conversation.replace(account=event.account)
     window_until, window_by = _window(event, windows.get(event.account), now)
-    known = _touch(connection, wanted.key, window_until, window_by)
-    conversation = wanted if known else _find(connection, wanted, event, window_until, window_by)
+    if _touch(connection, wanted.key, window_until, window_by):
+        conversation = wanted
+        _learn(connection, wanted, event)
+    else:
+        conversation = _find(connection, wanted, event, window_until, window_by)
     if event.context:
         remember(connection, conversation.key, event.context)
     if isinstance(event, ConsentChanged):
@@ -42,12 +58,13 @@ def place(connection: sqlite3.Connection, event: Event, windows: dict[str, int |
 def _window(event: Event, seconds: int | None, now: float) -> tuple[float | None, str]:
     """Say until when an event opens the service window; None: it does not."""
     if event.window is not None:
-        until = event.window.expires_at
-        return (until.timestamp() if until else 0.0) if event.window.open else None, event.window.opened_by
+        until = event.window.expires_at or NEVER
+        return until.timestamp() if event.window.open else None, event.window.opened_by
     opens = type(event) is MessageReceived or isinstance(event, InteractionReceived)
     if not (opens and seconds) or event.passive:
         return None, ""
-    return (event.time.timestamp() if event.time else now) + seconds, "message"
+    said_at = min(event.time.timestamp(), now) if event.time else now  # their clock may be ahead
+    return said_at + seconds, "message"
 
 
 def _touch(connection: sqlite3.Connection, key: str, until: float | None, by: str) -> bool:
@@ -67,21 +84,49 @@ def _find(
     connection: sqlite3.Connection, wanted: Conversation, event: Event, until: float | None, by: str
 ) -> Conversation:
     """Find a conversation by any address of its contact; found it if there is none."""
-    addresses = [wanted.address, *_addresses(wanted.channel, sender_of(event))] if not wanted.thread else []
-    if wanted.kind == "direct":
-        for address in addresses:
-            row = connection.execute(
-                "SELECT conversation FROM aliases WHERE account = ? AND address = ?",
-                (wanted.account, address),
-            ).fetchone()
-            if row:
-                _alias(connection, wanted.account, addresses, row[0])
-                _touch(connection, row[0], until, by)
-                return load(connection, row[0]) or wanted
-    found(connection, wanted, until, by)
-    if wanted.kind == "direct":
-        _alias(connection, wanted.account, addresses, wanted.key)
-    return wanted
+    stated = _stated(wanted, event)
+    key = _match(connection, wanted.account, stated)
+    if key is None:
+        found(connection, wanted, until, by)
+    else:
+        _touch(connection, key, until, by)
+    _alias(connection, wanted.account, stated, key or wanted.key)
+    return (load(connection, key) if key else None) or wanted
+
+
+def _match(connection: sqlite3.Connection, account: str, stated: list[Known]) -> str | None:
+    """Find the conversation of the first address that leads to one; a more stable id may speak against it."""
+    for index, one in enumerate(stated):
+        row = connection.execute(
+            "SELECT conversation FROM aliases WHERE account = ? AND address = ?", (account, one.address)
+        ).fetchone()
+        if row and not any(_is_other(connection, row[0], better) for better in stated[:index]):
+            return str(row[0])
+    return None
+
+
+def _is_other(connection: sqlite3.Connection, conversation: str, stated: Known) -> bool:
+    """Say whether a conversation is with somebody whose identity of this kind is another one."""
+    if stated.kind not in SCOPED:
+        return False
+    there = connection.execute(
+        "SELECT 1 FROM aliases WHERE conversation = ? AND kind = ? LIMIT 1", (conversation, stated.kind)
+    )
+    return there.fetchone() is not None
+
+
+def _learn(connection: sqlite3.Connection, conversation: Conversation, event: Event) -> None:
+    """Let what an event states of a known contact lead to their conversation, too."""
+    stated = _stated(conversation, event)[1:]
+    if not stated:
+        return
+    marks = ", ".join("?" * len(stated))
+    led = connection.execute(
+        f"SELECT count(*) FROM aliases WHERE account = ? AND conversation = ? AND address IN ({marks})",  # noqa: S608
+        (conversation.account, conversation.key, *(known.address for known in stated)),
+    ).fetchone()[0]
+    if led < len(stated):
+        _alias(connection, conversation.account, stated, conversation.key)
 
 
 def found(
@@ -102,31 +147,55 @@ def sender_of(event: Event) -> Contact | None:
     sender = getattr(event, "sender", None)
     if isinstance(sender, Contact):
         return sender
-    return event.message.sender if isinstance(event, MessageReceived) else None
+    told = isinstance(event, MessageReceived) and not isinstance(event, MessageEchoed)
+    return event.message.sender if told else None  # type: ignore[attr-defined]
 
 
-def _addresses(channel: str, contact: Contact | None) -> list[str]:
-    identities = contact.identities if contact else ()
-    known = sorted((i for i in identities if i.kind in STABLE), key=lambda i: STABLE.index(i.kind))
-    return [f"{channel}:{identity.value}" for identity in known]
+def _stated(wanted: Conversation, event: Event) -> list[Known]:
+    """Give the addresses that an event states for its contact: the conversation's own, then by stability."""
+    if wanted.kind != "direct" or wanted.thread:
+        return []
+    contact = sender_of(event)
+    by_address = _known(wanted.channel, contact.identities if contact else ())
+    own = by_address.pop(wanted.address, "")
+    return [Known(own, wanted.address), *(Known(kind, address) for address, kind in by_address.items())]
 
 
-def _alias(connection: sqlite3.Connection, account: str, addresses: list[str], key: str) -> None:
+def _known(channel: str, identities: Iterable[Identity]) -> dict[str, str]:
+    stable = sorted((i for i in identities if i.kind in STABLE), key=lambda i: STABLE.index(i.kind))
+    kinds: dict[str, str] = {}
+    for identity in stable:
+        kinds.setdefault(f"{channel}:{identity.value}", identity.kind)
+    return kinds
+
+
+def _alias(connection: sqlite3.Connection, account: str, stated: list[Known], key: str) -> None:
     connection.executemany(
-        "INSERT OR REPLACE INTO aliases (account, address, conversation) VALUES (?, ?, ?)",
-        [(account, address, key) for address in addresses],
+        "INSERT OR REPLACE INTO aliases (account, address, kind, conversation) VALUES (?, ?, ?, ?)",
+        [(account, known.address, known.kind, key) for known in stated],
     )
 
 
 def alias(connection: sqlite3.Connection, account: str, address: str, key: str) -> None:
     """Make another address lead to a conversation."""
-    _alias(connection, account, [address], key)
+    connection.execute(
+        "INSERT INTO aliases (account, address, conversation) VALUES (?1, ?2, ?3)"
+        " ON CONFLICT (account, address) DO UPDATE SET conversation = ?3",
+        (account, address, key),
+    )
 
 
 def _rename(connection: sqlite3.Connection, conversation: Conversation, event: IdentityChanged) -> None:
-    new = [f"{conversation.channel}:{i.value}" for i in event.new if i.kind in STABLE]
-    if event.change == "changed":
-        _alias(connection, event.account, new, conversation.key)
+    """Let a person's new identities lead to their conversation, and the old ones no longer speak for it."""
+    if event.change != "changed":
+        return
+    new = _known(conversation.channel, event.new)
+    for kind in new.values():
+        connection.execute(
+            "UPDATE aliases SET kind = '' WHERE conversation = ? AND kind = ?", (conversation.key, kind)
+        )
+    stated = [Known(kind, address) for address, kind in new.items()]
+    _alias(connection, event.account, stated, conversation.key)
 
 
 def remember(connection: sqlite3.Connection, key: str, context: Context) -> None:
@@ -187,4 +256,6 @@ def where(connection: sqlite3.Connection, conversation: Conversation) -> Convers
     there = known(connection, conversation)
     if there is None:
         found(connection, conversation)
+        if conversation.kind == "direct" and not conversation.thread:
+            alias(connection, conversation.account, conversation.address, conversation.key)
     return there or conversation

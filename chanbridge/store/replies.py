@@ -1,9 +1,4 @@
-"""The way back in the journal: from what a person answers to the option they chose.
-
-A menu opens as the last step of its message leaves. In words it can be answered only while it is
-the newest of its conversation and open: not used by this person, not expired, and the talk has not
-moved on (they wrote something else, and we answered).
-"""
+"""The way back in the journal: from what a person answers to the option they chose."""
 
 from __future__ import annotations
 
@@ -14,35 +9,11 @@ from typing import NamedTuple
 import msgspec
 
 from chanbridge.model.events import Event, InteractionReceived, MessageReceived
+from chanbridge.store.menus import DEPTH
 from chanbridge.store.places import sender_of
 from chanbridge.store.targets import refer
 from chanbridge.transcode import answers
 from chanbridge.transcode.plan import ReplyMap
-
-DEPTH = 20
-"""How many menus of a conversation are still looked at, the newest first."""
-
-
-def open(connection: sqlite3.Connection, message: str, conversation: str, now: float) -> None:
-    """Open the menu of a message whose last step has left, if it has one."""
-    row = connection.execute("SELECT reply_map FROM messages WHERE id = ?", (message,)).fetchone()
-    menu = msgspec.json.decode(row[0], type=ReplyMap | None) if row else None
-    if menu is None or not menu.entries:
-        return
-    menu = menu.replace(message=message, conversation=conversation)
-    expires = menu.expires_at.timestamp() if menu.expires_at else None
-    connection.execute(
-        "INSERT OR IGNORE INTO reply_maps (message, conversation, opened, expires, used, data)"
-        " VALUES (?, ?, ?, ?, CAST('[]' AS BLOB), ?)",
-        (message, conversation, now, expires, msgspec.json.encode(menu)),
-    )
-
-
-def answered(connection: sqlite3.Connection, conversation: str) -> None:
-    """Note that we said something: where they had written something else, the talk has moved on."""
-    connection.execute(
-        "UPDATE reply_maps SET closed = 1 WHERE conversation = ? AND other = 1", (conversation,)
-    )
 
 
 class Matching(NamedTuple):

@@ -21,14 +21,16 @@ CREATE TABLE events (
     type TEXT NOT NULL,
     at REAL NOT NULL,
     request INTEGER,
+    only_for TEXT NOT NULL DEFAULT '',     -- a consumer that is shown a parked event once more
     data BLOB NOT NULL
 ) STRICT;
-CREATE INDEX events_conversation ON events (conversation, seq);
+CREATE INDEX events_conversation ON events (conversation, seq, only_for);
 
 CREATE TABLE seen (                        -- dedupe keys
     key BLOB PRIMARY KEY,
     at REAL NOT NULL,
-    ref TEXT NOT NULL DEFAULT ''           -- our message id, for a provider's message id
+    ref TEXT NOT NULL DEFAULT '',          -- our message id, for a provider's message id
+    request INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE segments (                    -- pieces of a message that arrive alone
@@ -71,9 +73,11 @@ CREATE TABLE conversations (
 CREATE TABLE aliases (                     -- other addresses of the same conversation
     account TEXT NOT NULL,
     address TEXT NOT NULL,
+    kind TEXT NOT NULL DEFAULT '',         -- of identity
     conversation TEXT NOT NULL,
     PRIMARY KEY (account, address)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX aliases_conversation ON aliases (conversation, kind);
 
 -- who has yet to see what
 CREATE TABLE pending (                     -- a row while a consumer has events of a conversation to come
@@ -95,7 +99,8 @@ CREATE TABLE parked (                      -- what a person has to look at
     consumer TEXT NOT NULL DEFAULT '',
     conversation TEXT NOT NULL,
     at REAL NOT NULL,
-    error TEXT NOT NULL
+    error TEXT NOT NULL,
+    UNIQUE (kind, ref, consumer)
 ) STRICT;
 
 -- what goes out
@@ -123,19 +128,21 @@ CREATE TABLE outbox (                      -- a step or a gesture
     rank INTEGER NOT NULL,                 -- of the message in its conversation
     state TEXT NOT NULL,                   -- queued, sent, failed, canceled, expired, unknown, blocked
     attempt INTEGER NOT NULL DEFAULT 0,
-    data BLOB NOT NULL,                    -- the step; frozen once begun
-    frozen INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL DEFAULT 0,           -- not before
+    data BLOB NOT NULL,
+    frozen BLOB,                           -- the step as it left first: every replay sees the same
     record BLOB,                           -- answers so far, and the request in flight
     error BLOB,
     UNIQUE (message, step)
 ) STRICT;
-CREATE INDEX outbox_queue ON outbox (conversation, rank, step) WHERE state = 'queued';
+CREATE INDEX outbox_queue ON outbox (conversation, due, rank, step) WHERE state = 'queued';
 CREATE INDEX outbox_unknown ON outbox (account, seq) WHERE state = 'unknown';
 
 CREATE TABLE sending (                     -- a row while a conversation has something queued
     conversation TEXT PRIMARY KEY,
     account TEXT NOT NULL,
     due REAL NOT NULL DEFAULT 0,
+    backoff REAL NOT NULL DEFAULT 0,       -- it is not tried before, whatever is added
     owner TEXT NOT NULL DEFAULT '',
     until REAL NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
@@ -145,6 +152,7 @@ CREATE TABLE holds (                       -- an account whose outbox waits
     account TEXT PRIMARY KEY,
     until REAL NOT NULL,
     attempt INTEGER NOT NULL DEFAULT 1,
+    probe TEXT NOT NULL DEFAULT '',        -- the conversation that tries whether it is mended
     error BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import re
 import sqlite3
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -16,11 +16,13 @@ from chanbridge.model.events import (
     MessageStatus,
     ReceiptUpdated,
 )
+from chanbridge.store import menus
 from chanbridge.store.dedupe import external_key
 from chanbridge.store.places import load
 
 WAIT_S = 60.0
 """How long a status waits for the send that it overtook."""
+_STEP = re.compile("[0-9]{1,6}")
 
 
 class Known(NamedTuple):
@@ -37,8 +39,8 @@ def step_key(message: str, step: int) -> str:
 
 def read_key(key: str) -> Known | None:
     """Read a step key back; None if it is none of ours."""
-    message, dot, step = key.rpartition(".")
-    return Known(message, int(step)) if dot and step.isdigit() else None
+    message, _, step = key.rpartition(".")
+    return Known(message, int(step)) if message and _STEP.fullmatch(step) else None
 
 
 def about(connection: sqlite3.Connection, event: Event, now: float) -> Event | None:
@@ -46,11 +48,8 @@ def about(connection: sqlite3.Connection, event: Event, now: float) -> Event | N
     match event:
         case MessageStatus():
             return _status(connection, event, now)
-        case MessageEchoed(provider_id=external) if external and (
-            known := sent(connection, event.account, external)
-        ):
-            ours = Ref(id=known.message, external=external)
-            return _status(connection, _sent_fact(event, ours), now)
+        case MessageEchoed(provider_id=external) if external:
+            return _echo(connection, event, now)
         case ReceiptUpdated():
             _watermark(connection, event)
         case MessageReceived():
@@ -59,6 +58,34 @@ def about(connection: sqlite3.Connection, event: Event, now: float) -> Event | N
     if not isinstance(target, Ref):
         return event
     return event.replace(target=refer(connection, event.account, target))
+
+
+def at_home(connection: sqlite3.Connection, event: MessageStatus) -> MessageStatus:
+    """Put a status into the conversation of its message, however its recipient is named now."""
+    known = sent(connection, event.account, event.target.external) or read_key(event.target.id)
+    row = (
+        known
+        and connection.execute(
+            "SELECT conversation FROM messages WHERE id = ? AND account = ?", (known.message, event.account)
+        ).fetchone()
+    )
+    return event.replace(conversation=load(connection, row[0])) if row else event
+
+
+def _echo(connection: sqlite3.Connection, event: MessageEchoed, now: float) -> Event | None:
+    """Take an echo of our own send for a ``sent`` fact; while one is under way, wait whether it is that."""
+    known = sent(connection, event.account, event.provider_id)
+    if known:
+        ours = Ref(id=known.message, external=event.provider_id)
+        return _status(connection, _sent_fact(event, ours), now)
+    under_way = connection.execute(
+        "SELECT 1 FROM outbox WHERE conversation = ? AND state = 'queued' AND frozen IS NOT NULL LIMIT 1",
+        (event.key,),
+    ).fetchone()
+    if under_way is None:
+        return event
+    _wait(connection, event, event.provider_id, now)
+    return None
 
 
 def _sent_fact(event: MessageEchoed, target: Ref) -> MessageStatus:
@@ -104,7 +131,7 @@ def refer(connection: sqlite3.Connection, account: str, ref: Ref) -> Ref:
 def _status(connection: sqlite3.Connection, event: MessageStatus, now: float) -> Event | None:
     known = sent(connection, event.account, event.target.external) or _by_key(connection, event, now)
     if known is None:
-        _wait(connection, event, now)
+        _wait(connection, event, event.target.external, now)
         return None
     at = event.time.timestamp() if event.time else now
     if not add_fact(connection, known, event, at):
@@ -152,24 +179,34 @@ def _by_key(connection: sqlite3.Connection, event: MessageStatus, now: float) ->
     if event.target.external:
         name(connection, event.account, event.target.external, known, "", now)
     if row["state"] == "unknown":
-        settle_unknown(connection, known, "sent")
+        settle_unknown(connection, known, "sent", now)
     return known
 
 
-def settle_unknown(connection: sqlite3.Connection, known: Known, state: str) -> None:
-    """End an unknown outcome; what of its message waited behind it goes out now, or never."""
+def settle_unknown(
+    connection: sqlite3.Connection, known: Known, state: Literal["sent", "queued", "canceled"], now: float
+) -> list[int]:
+    """End an unknown outcome; what of its message waited behind it goes out now, or never.
+
+    Give the steps that are canceled with it.
+    """
     connection.execute(
-        "UPDATE outbox SET state = ? WHERE message = ? AND step = ? AND state = 'unknown'", (state, *known)
+        "UPDATE outbox SET state = ?, error = NULL WHERE message = ? AND step = ? AND state = 'unknown'",
+        (state, *known),
     )
-    rest = "queued" if state == "sent" else "canceled"
-    connection.execute(
-        "UPDATE outbox SET state = ? WHERE message = ? AND state = 'blocked'", (rest, known.message)
-    )
+    rest = connection.execute(
+        "UPDATE outbox SET state = ? WHERE message = ? AND state = 'blocked' RETURNING step",
+        ("canceled" if state == "canceled" else "queued", known.message),
+    ).fetchall()
     connection.execute(
         "INSERT OR IGNORE INTO sending (conversation, account)"
         " SELECT conversation, account FROM outbox WHERE message = ? AND state = 'queued' LIMIT 1",
         (known.message,),
     )
+    connection.execute("DELETE FROM parked WHERE kind = 'step' AND ref = ?", (step_key(*known),))
+    if state == "sent":
+        menus.open_if_last(connection, *known, now)
+    return [row[0] for row in rest] if state == "canceled" else []
 
 
 def name(
@@ -183,10 +220,10 @@ def name(
     )
 
 
-def _wait(connection: sqlite3.Connection, event: MessageStatus, now: float) -> None:
+def _wait(connection: sqlite3.Connection, event: Event, external: str, now: float) -> None:
     connection.execute(
         "INSERT INTO waiting (account, external, until, data) VALUES (?, ?, ?, ?)",
-        (event.account, event.target.external, now + WAIT_S, pack(event)),
+        (event.account, external, now + WAIT_S, pack(event)),
     )
 
 
@@ -213,8 +250,3 @@ def unpack(data: bytes) -> Event:
     from chanbridge.model.codec import decode_event
 
     return decode_event(data)
-
-
-def time_of(at: float) -> dt.datetime:
-    """Read a time of the store."""
-    return dt.datetime.fromtimestamp(at, dt.UTC)
