@@ -23,6 +23,7 @@ class Handler(NamedTuple):
     account: str | None
     passive: bool
     wants_conversation: bool
+    is_async: bool
 
     def wants(self, event: Event) -> bool:
         """Say whether an event is for this handler."""
@@ -57,7 +58,9 @@ class Handlers:
             if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL}
         ]  # fmt: skip
         wants_conversation = len(positional) > 1 or any(p.kind is p.VAR_POSITIONAL for p in positional)
-        self._handlers.append(Handler(name, call, types, account, passive, wants_conversation))
+        self._handlers.append(
+            Handler(name, call, types, account, passive, wants_conversation, is_async(call))
+        )
 
     async def run(self, event: Event, desk: Desk) -> None:
         """Run every handler that wants an event; raise what the first one raises."""
@@ -66,12 +69,18 @@ class Handlers:
                 await _run(handler, event, desk)
 
 
+def is_async(call: Callable[..., Any]) -> bool:
+    """Say whether a function, or an object that is called like one, is ``async``."""
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__)
+
+
 async def _run(handler: Handler, event: Event, desk: Desk) -> None:
     """Run a handler; it is done when all that it began is on disk."""
-    talk = Talk(desk, event, handler.name) if event.conversation else None
+    told = handler.wants_conversation and event.conversation
+    talk = Talk(desk, event, handler.name) if told else None
     args = (event, talk) if handler.wants_conversation else (event,)
     try:
-        if inspect.iscoroutinefunction(handler.call):
+        if handler.is_async:
             await handler.call(*args)
         else:
             outcome = await asyncio.to_thread(handler.call, *args)

@@ -1,23 +1,28 @@
-"""One SQLite file: a writer thread that commits whatever has queued, and readers beside it.
+"""One SQLite file: work runs in groups that share a commit, and a thread beside waits for the disk.
 
-Many callers share one fsync: the writer takes all the work that has queued up meanwhile, runs it in
-one transaction and commits. If one piece fails, the transaction is rolled back and each piece runs
-again in a transaction of its own, so that a bad one takes no other with it.
+The statements of a group run on the event loop, some microseconds each: in a thread of their own
+they would hand the interpreter's lock to and fro at each. What can take long (another process's
+lock, the disk) is the thread's. While one group is being committed the next gathers. If one piece
+of work fails, its group is rolled back and each piece runs again in a transaction of its own, so
+that a bad one takes no other with it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
-BATCH = 1000
+GROUP = 200
+"""Most pieces of work in a group: for so long the event loop does nothing else."""
 BUSY_MS = 15_000
 
 
@@ -27,7 +32,6 @@ class StoreError(Exception):
 
 class _Job(NamedTuple):
     work: Work[Any]
-    loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
 
 
@@ -35,7 +39,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open the file with the settings that durability needs (WAL, a full fsync at each commit)."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
     connection.row_factory = sqlite3.Row
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON",
+    for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
                    "cache_size=-16384", "wal_autocheckpoint=2000"):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")
     if read_only:
@@ -48,93 +52,150 @@ class Engine:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._reader: sqlite3.Connection | None = None
+        self._open = False
+        self._queue: deque[_Job] = deque()
+        self._alone: deque[_Job] = deque()  # what failed together, before anything else
+        self._turning = False
+        self._still = asyncio.Event()
+        self._slow: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._reading = asyncio.Lock()
 
     def start(self) -> None:
-        """Start the writer; raise `StoreError` if the file cannot be opened."""
+        """Open the file; raise `StoreError` if that cannot be. Work is done on the loop that runs now."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            writer = connect(self.path)
+            self._writer = connect(self.path)
+            self._writer.execute("PRAGMA busy_timeout=0")  # the loop does not wait
             self._reader = connect(self.path, read_only=True)
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {error}") from error
-        self._thread = threading.Thread(
-            target=self._run, args=(writer,), name="chanbridge-writer", daemon=True
-        )
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._wait, name="chanbridge-disk", daemon=True)
         self._thread.start()
+        self._open = True
 
     async def close(self) -> None:
         """Finish what has queued, then stop."""
-        thread, self._thread = self._thread, None
-        if thread:
-            self._queue.put(None)
-            await asyncio.to_thread(thread.join)
+        if not self._open:
+            return
+        self._open = False
+        if self._turning:
+            await self._still.wait()
+        self._slow.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._writer.close()
         async with self._reading:
-            if self._reader:
-                self._reader.close()
-                self._reader = None
+            self._reader.close()
 
     async def write(self, work: Work[T]) -> T:
         """Run work in a durable transaction; return when it is on disk."""
-        if self._thread is None:
-            raise StoreError("the store is not open")
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Job(work, loop, future))
+        self._check_open()
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._queue.append(_Job(work, future))
+        if not self._turning:
+            self._turning = True
+            self._still.clear()
+            self._loop.call_soon(self._begin)
         return await future
 
     async def read(self, work: Work[T]) -> T:
         """Run work that only reads, in another thread."""
         async with self._reading:
-            if self._reader is None:
-                raise StoreError("the store is not open")
+            self._check_open()
             return await asyncio.to_thread(work, self._reader)
 
-    def _run(self, connection: sqlite3.Connection) -> None:
-        open = True
-        while open:
-            jobs, open = self._take()
-            if jobs:
-                _deliver(_together(connection, jobs))
-        connection.close()
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StoreError("the store is not open")
 
-    def _take(self) -> tuple[list[_Job], bool]:
-        job = self._queue.get()
-        jobs: list[_Job] = []
-        while job is not None:
-            jobs.append(job)
-            if len(jobs) >= BATCH:
-                return jobs, True
-            try:
-                job = self._queue.get_nowait()
-            except queue.Empty:
-                return jobs, True
-        return jobs, False
+    # one turn: begin, run, commit, settle; the methods that wait are the thread's
+
+    def _begin(self) -> None:
+        if not (self._queue or self._alone):
+            self._turning = False
+            self._still.set()
+            return
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:  # another process has the lock
+            self._slow.put(self._begin_patiently)
+        else:
+            self._run()
+
+    def _begin_patiently(self) -> None:
+        problem: BaseException | None = None
+        try:
+            self._writer.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.execute("PRAGMA busy_timeout=0")
+        except sqlite3.Error as error:
+            problem = error
+        self._back(self._begun, problem)
+
+    def _begun(self, problem: BaseException | None) -> None:
+        if problem is None:
+            self._run()
+            return
+        refused = [*self._alone, *self._queue]
+        self._alone.clear()
+        self._queue.clear()
+        _refuse(refused, problem)
+        self._begin()
+
+    def _run(self) -> None:
+        group = self._group()
+        try:
+            results = [job.work(self._writer) for job in group]
+        except BaseException as error:  # every caller must get its answer
+            self._undo()
+            self._failed(group, error)
+        else:
+            self._slow.put(lambda: self._commit(group, results))
+
+    def _group(self) -> list[_Job]:
+        if self._alone:
+            return [self._alone.popleft()]
+        return [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
+
+    def _commit(self, group: list[_Job], results: list[Any]) -> None:
+        try:
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._undo()
+            self._back(self._failed, group, error)
+        else:
+            self._back(self._done, group, results)
+
+    def _done(self, group: list[_Job], results: list[Any]) -> None:
+        for job, result in zip(group, results, strict=True):
+            if not job.future.done():  # else its caller was cancelled: the work is on disk all the same
+                job.future.set_result(result)
+        self._loop.call_soon(self._begin)  # after those who were waiting: they may have more to write
+
+    def _failed(self, group: list[_Job], error: BaseException) -> None:
+        if len(group) == 1:
+            _refuse(group, error)
+        else:
+            self._alone.extend(group)
+        self._loop.call_soon(self._begin)
+
+    def _undo(self) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+
+    def _wait(self) -> None:
+        while (slow := self._slow.get()) is not None:
+            slow()
+
+    def _back(self, step: Callable[..., None], *args: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to be told
+            self._loop.call_soon_threadsafe(step, *args)
 
 
-Outcome = tuple[_Job, Any, BaseException | None]
-
-
-def _together(connection: sqlite3.Connection, jobs: list[_Job]) -> list[Outcome]:
-    """Run all in one transaction; where that fails, each in its own."""
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        results = [job.work(connection) for job in jobs]
-        connection.execute("COMMIT")
-    except BaseException as error:  # every caller must get its answer
-        _rollback(connection)
-        if len(jobs) == 1:
-            return [(jobs[0], None, _explain(error))]
-        return [outcome for job in jobs for outcome in _together(connection, [job])]
-    return [(job, result, None) for job, result in zip(jobs, results, strict=True)]
-
-
-def _rollback(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
+def _refuse(jobs: list[_Job], error: BaseException) -> None:
+    for job in jobs:
+        if not job.future.done():
+            job.future.set_exception(_explain(error))
 
 
 def _explain(error: BaseException) -> BaseException:
@@ -144,23 +205,3 @@ def _explain(error: BaseException) -> BaseException:
         explained.__cause__ = error
         return explained
     return error
-
-
-def _deliver(outcomes: list[Outcome]) -> None:
-    """Hand the results to their event loops, one wake-up a loop."""
-    loops: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
-    for outcome in outcomes:
-        loops.setdefault(outcome[0].loop, []).append(outcome)
-    for loop, mine in loops.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_settle, mine)
-
-
-def _settle(outcomes: list[Outcome]) -> None:
-    for job, result, error in outcomes:
-        if job.future.done():  # its caller was cancelled: the work is on disk all the same
-            continue
-        if error is None:
-            job.future.set_result(result)
-        else:
-            job.future.set_exception(error)

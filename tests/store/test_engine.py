@@ -1,10 +1,11 @@
-"""The writer thread: one fsync for many, and a bad piece of work takes no other with it."""
+"""The engine: one fsync for many, and a bad piece of work takes no other with it."""
 
 import asyncio
 import sqlite3
 
 import pytest
 
+from chanbridge.store import engine as engine_module
 from chanbridge.store.engine import Engine, StoreError, connect
 
 
@@ -105,7 +106,7 @@ async def test_a_file_that_is_no_database_is_reported_with_its_path(tmp_path):
 
 
 async def test_a_locked_file_is_a_store_error(open_engine, tmp_path, monkeypatch):
-    await open_engine.write(lambda c: c.execute("PRAGMA busy_timeout = 50").fetchone())
+    monkeypatch.setattr(engine_module, "BUSY_MS", 50)
     other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 

@@ -1,0 +1,1 @@
+"""What it costs, as ratios: two things measured side by side in one run. ``python -m benchmarks``."""
