@@ -29,6 +29,7 @@ from chanbridge.registry import Registry
 from chanbridge.runtime import Runtime, Work
 from chanbridge.sending import Receipt, Sending, begin
 from chanbridge.store.base import Outgoing
+from chanbridge.transcode.plan import Step
 from chanbridge.transport.drive import Transport
 
 T = TypeVar("T")
@@ -135,7 +136,7 @@ class Bridge:
         self, message: Message, to: Conversation, *, key: str = "", first_wins: bool = False
     ) -> Receipt:
         """Plan a message and keep it in the outbox, after what was posted to the same conversation before."""
-        async with self._order.setdefault(to.key, asyncio.Lock()):
+        async with self._in_order(to):
             return await self._post(message, to, key, first_wins)
 
     async def _post(self, message: Message, to: Conversation, key: str, first_wins: bool) -> Receipt:
@@ -152,7 +153,7 @@ class Bridge:
         local = await runtime.media.import_local(allowed)
         conversation = await outbox.find_conversation(to)
         planner.refuse_without_consent(local, await outbox.consent(conversation.key))
-        known_now = planner.situation(channel, conversation, now, links=runtime.links.possible)
+        known_now = planner.situation(channel, conversation, now, local, runtime.links)
         plan = planner.plan(local, channel, conversation, self.policy(to.account), known_now)
         outgoing = Outgoing(
             message=local, plan=plan, at=now, conversation=conversation, first_wins=first_wins,
@@ -164,30 +165,40 @@ class Bridge:
 
     async def post_gesture(self, gesture: Gesture, *, durable: bool = True) -> None:
         """Make a gesture: kept in the outbox, or only tried once. What the channel cannot do is no error."""
-        channel = self._channel(gesture.to.account)
-        loss = planner.gesture_loss(gesture, channel)
+        async with self._in_order(gesture.to):
+            await self._gesture(gesture, durable)
+
+    async def _gesture(self, gesture: Gesture, durable: bool) -> None:
+        account = gesture.to.account
+        loss = planner.gesture_loss(gesture, self._channel(account))
         if loss:
-            _log.info(
-                "gesture.dropped",
-                extra={"account": gesture.to.account, "gesture": gesture.kind, "reason": loss},
-            )
-            return
-        if durable:
-            await self.runtime.store.outbox.add_gesture(gesture.to.account, gesture, self._clock())
+            about = {"account": account, "gesture": gesture.kind, "reason": loss.reason}
+            _log.info("gesture.dropped", extra=about)
+        elif durable:
+            await self.runtime.store.outbox.add_gesture(account, gesture, self._clock())
             self.runtime.sender.wake()
         else:
             await self.runtime.sender.try_gesture(gesture)
 
     async def post_edit(self, target: Ref, message: Message, to: Conversation, key: str) -> None:
         """Replace a sent message by another form of it, where the channel can."""
+        async with self._in_order(to):
+            step = await self._edited(target, message, to)
+            await self._gesture(Gesture(kind="edit", to=to, target=target, step=step, key=key), durable=True)
+
+    async def _edited(self, target: Ref, message: Message, to: Conversation) -> Step:
         channel, now = self._channel(to.account), self._clock()
         prepared = planner.prepare(message, channel)
-        known = planner.situation(channel, to, now, links=self.runtime.links.possible)
+        known = planner.situation(channel, to, now, prepared, self.runtime.links)
         plan = planner.plan(prepared, channel, to, self.policy(to.account), known)
         steps = await self.runtime.store.outbox.steps(target.id) if target.id else []
         if len(plan.steps) != 1 or len(steps) > 1:
             raise Unsupported("only a message of one step can be edited: delete it and send another")
-        await self.post_gesture(Gesture(kind="edit", to=to, target=target, step=plan.steps[0], key=key))
+        return plan.steps[0]
+
+    def _in_order(self, to: Conversation) -> asyncio.Lock:
+        """Let what is posted to one conversation be kept in the order in which it began."""
+        return self._order.setdefault(to.key, asyncio.Lock())
 
     async def fetch(self, account: str, media: Media) -> Media:
         """Get a received file into the media store; raise `SendError` if it cannot be had."""

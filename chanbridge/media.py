@@ -8,7 +8,7 @@ import datetime as dt
 import hashlib
 import hmac
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -51,6 +51,10 @@ class MediaLinks:
         """Give the link of a blob. The same time gives the same link, so a replayed send repeats it."""
         expires = int((now + ttl).timestamp())
         return f"{self._base}/media/{blob}?e={expires}&s={self._signature(blob, str(expires))}"
+
+    def of(self, message: Message, now: dt.datetime) -> dict[str, str]:
+        """Give a link for every file of a message that is ours, by its blob."""
+        return {blob: self.sign(blob, now) for blob in _blobs(message)} if self.possible else {}
 
     def holds(self, blob: str, expires: str, signature: str, now: dt.datetime) -> bool:
         """Say whether a link is ours and has not expired."""
@@ -161,6 +165,19 @@ class MediaService:
                 "media_unavailable", detail=f"cannot read {path.name}: {error.strerror}", retryable=False
             ) from error
         return _fetched(media, stored)
+
+
+def _blobs(value: object) -> Iterator[str]:
+    """Give the blobs of all files in a tree of structs."""
+    if isinstance(value, Media):
+        if value.blob:
+            yield value.blob
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _blobs(item)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _blobs(getattr(value, name))
 
 
 def _is_already(media: Media, form: By) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Protocol
 
 from chanbridge.accounts import AnyChannel
 from chanbridge.channel import Gesture
@@ -12,6 +13,15 @@ from chanbridge.model.errors import SendError, ValidationError
 from chanbridge.model.message import Message
 from chanbridge.transcode import plan_gesture, transcode
 from chanbridge.transcode.plan import Loss, Plan, Policy, Situation
+
+
+class Links(Protocol):
+    """What serves our own files by signed links."""
+
+    @property
+    def possible(self) -> bool: ...
+
+    def of(self, message: Message, now: dt.datetime) -> dict[str, str]: ...
 
 
 def prepare(message: Message, channel: AnyChannel) -> Message:
@@ -46,11 +56,14 @@ def window_open(channel: AnyChannel, conversation: Conversation, now: dt.datetim
 
 
 def situation(
-    channel: AnyChannel, conversation: Conversation, now: dt.datetime, *, links: bool, quoted: str = ""
+    channel: AnyChannel, conversation: Conversation, now: dt.datetime, message: Message, links: Links
 ) -> Situation:
     """Gather what planning needs to know."""
     return Situation(
-        window_open=window_open(channel, conversation, now), can_serve_links=links, quoted=quoted, now=now
+        window_open=window_open(channel, conversation, now),
+        can_serve_links=links.possible,
+        links=links.of(message, now),
+        now=now,
     )
 
 

@@ -236,3 +236,19 @@ async def test_what_cannot_be_sent_is_refused_before_the_network(tmp_path, to, m
             await bridge.send(to, message, account=account)
 
     assert providers.pigeon.requests == []
+
+
+async def test_a_file_that_a_channel_does_not_take_becomes_a_link_to_us(tmp_path):
+    providers = Providers()
+    bridge = make_bridge(tmp_path, providers, Clock())
+    photo = tmp_path / "manual.pdf"
+    photo.write_bytes(b"%PDF-1.4 TEST")
+    async with bridge:
+        receipt = await bridge.send(
+            f"pigeon:{ADA}", cb.Message.file(photo, caption="The manual"), account="main"
+        )
+        await receipt.until("submitted", timeout=5)
+
+    [sent] = providers.pigeon.sent
+    assert "The manual" in sent["body"]
+    assert "https://hooks.example.com/media/" in sent["body"]

@@ -132,7 +132,7 @@ class Feature(Model, kw_only=True):
 
 
 class TemplateLimits(Model, kw_only=True):
-    """``names`` is the pattern of this channel's own names: templates of others are shown by their preview."""
+    """``names`` is the pattern of this channel's own: a template of another is shown by its preview."""
 
     level: Level = "native"
     required_outside_window: bool = False

@@ -1,0 +1,214 @@
+"""A conversation in the hands of a handler: what it begins, and what becomes of it."""
+
+import pytest
+
+import chanbridge as cb
+from tests.channels import ADA, Clock, Pigeon, PigeonConfig, call
+from tests.runtime import Providers, deliver, eventually, make_bridge
+
+
+class Rich(Pigeon):
+    """Pigeon, with gestures declared."""
+
+    capabilities = Pigeon.capabilities.replace(
+        relation=cb.Relations(
+            reply="native",
+            reaction=cb.Reactions(level="native", allowed=("👍", "❤️")),
+            delete=cb.Mutability(level="native"),
+            edit=cb.Mutability(level="native"),
+        ),
+        presence=cb.Presence(typing_out="native", read_out="native"),
+    )
+
+    def gesture(self, gesture):
+        body = {"kind": gesture.kind, "target": gesture.target.external if gesture.target else ""}
+        text = gesture.step.text if gesture.step else ""
+        yield self._post("/gestures", {**body, "emoji": gesture.emoji, "on": gesture.on, "text": text})
+
+
+def gestures_of(providers):
+    return [r.json() for r in providers.pigeon.requests if r.path.endswith("/gestures")]
+
+
+async def handled(tmp_path, handler, *, channel=Rich, hooks=None, clock=None):
+    """Bring one message to a handler, and give the providers when the handler's work is done."""
+    providers = Providers()
+    more = {"hooks": hooks} if hooks else {}
+    bridge = make_bridge(tmp_path, providers, clock, accounts=[("main", channel, PigeonConfig())], **more)
+    bridge.on(cb.MessageReceived)(handler)
+    async with bridge:
+        await deliver(bridge, call())
+        await eventually(lambda: _idle(bridge))
+    return providers
+
+
+async def _idle(bridge):
+    store = bridge.runtime.store
+    return await store.dispatch.pending() == 0 and await store.outbox.queued() == 0
+
+
+async def test_gestures_go_out_in_order_with_the_messages_around_them(tmp_path):
+    async def handler(event, conversation):
+        conversation.read()
+        receipt = await conversation.reply("Sent")
+        await receipt.until("submitted", timeout=5)
+        conversation.react("👍")
+        conversation.edit(receipt, "Changed")
+        conversation.delete(receipt)
+
+    providers = await handled(tmp_path, handler)
+
+    assert [(g["kind"], g["target"], g["emoji"], g["text"]) for g in gestures_of(providers)] == [
+        ("read", "msg-TEST-1", "", ""),
+        ("reaction", "msg-TEST-1", "👍", ""),
+        ("edit", "messages-TEST-2", "", "Changed"),
+        ("delete", "messages-TEST-2", "", ""),
+    ]
+
+
+async def test_what_a_channel_cannot_do_is_no_error_and_sends_nothing(tmp_path):
+    async def handler(event, conversation):
+        await conversation.react("👍")
+        await conversation.typing()
+        await conversation.delete(cb.Ref(external="messages-TEST-9"))
+
+    providers = await handled(tmp_path, handler, channel=Pigeon)
+
+    assert providers.pigeon.requests == []
+
+
+async def test_a_reaction_that_the_channel_does_not_have_is_not_sent(tmp_path):
+    async def handler(event, conversation):
+        await conversation.react("🦆")
+
+    assert gestures_of(await handled(tmp_path, handler)) == []
+
+
+async def test_typing_is_only_tried(tmp_path):
+    async def handler(event, conversation):
+        await conversation.typing()
+
+    providers = await handled(tmp_path, handler)
+
+    assert [(g["kind"], g["on"]) for g in gestures_of(providers)] == [("typing", True)]
+
+
+async def test_a_reply_may_quote_the_message_it_answers(tmp_path):
+    class Quoting(Rich):
+        def send(self, step):
+            yield self._post("/messages", {"to": step.to.id, "quote": step.reply_to.external})
+            return cb.Sent("sent-TEST-1")
+
+    async def handler(event, conversation):
+        await conversation.reply("That one", quote=True)
+
+    providers = await handled(tmp_path, handler, channel=Quoting)
+
+    assert [m["quote"] for m in providers.pigeon.sent] == ["msg-TEST-1"]
+
+
+async def test_the_customers_key_is_asked_of_plugins(tmp_path):
+    keys = []
+
+    class Crm:
+        @cb.hookimpl
+        def chanbridge_identify(self, contact):
+            return f"crm-{contact.id}"
+
+    from chanbridge.hooks import Hooks
+
+    hooks = Hooks()
+    hooks.add(Crm(), "crm")
+    await handled(tmp_path, lambda event, conversation: keys.append(conversation.customer), hooks=hooks)
+
+    assert keys == [f"crm-{ADA}"]
+
+
+async def test_a_forgotten_reply_that_cannot_be_sent_fails_its_handler_until_it_is_parked(tmp_path):
+    clock = Clock()
+    providers = Providers()
+    bridge = make_bridge(tmp_path, providers, clock, accounts=[("main", Pigeon, PigeonConfig())])
+    runs = []
+
+    @bridge.on(cb.MessageReceived)
+    async def answer(event, conversation):
+        runs.append(1)
+        conversation.reply(cb.Message.of())
+
+    async with bridge:
+        await deliver(bridge, call())
+        for tries in range(1, bridge.settings.policy.handler_attempts + 1):
+            await eventually(lambda tries=tries: len(runs) == tries)
+            await eventually(lambda: _no_lease(bridge))
+            clock.forward(4000)
+        await eventually(lambda: bridge.runtime.store.parked.count())
+        [parked] = await bridge.runtime.store.parked.list()
+
+    assert (parked["kind"], parked["error"]) == ("event", "ValidationError")
+    assert providers.pigeon.sent == []
+
+
+async def _no_lease(bridge):
+    def held(connection):
+        return connection.execute(
+            "SELECT count(*) FROM pending WHERE owner NOT IN ('', 'parked')"
+        ).fetchone()[0]
+
+    return await bridge.runtime.store.engine.read(held) == 0
+
+
+async def test_a_handler_that_failed_runs_again_and_its_first_reply_is_not_repeated(tmp_path):
+    clock = Clock()
+    providers = Providers()
+    bridge = make_bridge(tmp_path, providers, clock)
+    runs = []
+
+    @bridge.on(cb.MessageReceived)
+    async def answer(event, conversation):
+        runs.append(1)
+        await conversation.reply(f"Run {len(runs)}")
+        if len(runs) == 1:
+            raise RuntimeError("the CRM is down")
+
+    async with bridge:
+        await deliver(bridge, call())
+        await eventually(lambda: len(runs) == 1)
+        await eventually(lambda: _no_lease(bridge))
+        clock.forward(4000)
+        await eventually(lambda: len(runs) == 2)
+        await eventually(lambda: _idle(bridge))
+
+    assert [m["body"] for m in providers.pigeon.sent] == ["Run 1"]
+
+
+async def test_result_in_the_bridges_own_loop_is_refused(tmp_path):
+    bridge = make_bridge(tmp_path, Providers())
+    async with bridge:
+        sending = bridge.send(f"pigeon:{ADA}", "Hello", account="main")
+        with pytest.raises(RuntimeError, match="write 'await' instead"):
+            sending.result()
+        await sending
+
+
+async def test_a_bridge_that_is_not_started_says_so(tmp_path):
+    bridge = make_bridge(tmp_path, Providers())
+
+    with pytest.raises(RuntimeError, match="not started"):
+        bridge.send(f"pigeon:{ADA}", "Hello", account="main")
+
+
+async def test_an_event_of_the_whole_account_has_no_conversation(tmp_path):
+    bridge = make_bridge(tmp_path, Providers())
+    seen = []
+
+    @bridge.on(cb.AccountStatus)
+    async def look(event, conversation):
+        seen.append(conversation)
+
+    async with bridge:
+        event = cb.AccountStatus(account="main", topic="quality", provider_id="TEST-1")
+        stored = await bridge.runtime.receiver.note("main", event)
+        bridge.runtime.tell(stored.entries if stored else [])
+        await eventually(lambda: seen)
+
+    assert seen == [None]
