@@ -151,7 +151,6 @@ DIRECT = cb.Capabilities(
     window=_WINDOW,
     addressing=cb.Addressing(can_initiate=True),
     limits=_LIMITS,
-    reply_matching=cb.ReplyMatching(default="native"),
 )
 GROUP = cb.Capabilities(
     as_of=_AS_OF,
