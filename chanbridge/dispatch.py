@@ -1,8 +1,9 @@
 """Shows every event to a consumer: in order within a conversation, at once across conversations.
 
 The handlers are one consumer and every sink is another, each with a position of its own. A
-conversation is leased as a whole; its lease is renewed while it is worked on. What fails is tried
-again with backoff, and parked after ``tries``.
+conversation is leased as a whole: where there is room, by the very transaction that writes its
+event. The lease is renewed while it is worked on. What fails is tried again with backoff, and parked
+after ``tries``.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from collections.abc import Awaitable, Callable
 
 from chanbridge.hooks import Hooks, Parked
 from chanbridge.store.base import Batch, Entry
-from chanbridge.store.dispatching import Dispatch
+from chanbridge.store.dispatching import Dispatch, leased
 from chanbridge.store.engine import StoreError
 from chanbridge.waiting import rung
 
 _log = logging.getLogger(__name__)
-LEASE = dt.timedelta(seconds=60)
+LEASE_S = 60.0
+LEASE = dt.timedelta(seconds=LEASE_S)
 RENEW_S = 20.0
 POLL_S = 1.0
 MAX_WAIT_S = 3600.0
@@ -56,7 +58,9 @@ class Dispatcher:
         self._owner = owner
         self._hooks = hooks
         self._clock = clock
-        self._free = concurrency
+        self._concurrency = concurrency
+        self._running = False
+        self._crowded = False  # some could not be taken
         self._tries = tries
         self._park_stops = park_stops
         self._wake = asyncio.Event()
@@ -68,10 +72,12 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to work."""
+        self._running = True
         self._loops = [asyncio.create_task(loop()) for loop in (self._lease, self._flusher, self._renew)]
 
     async def stop(self, grace_s: float = 10.0) -> None:
         """Finish what is under way, within ``grace_s``; what is not finished is leased again later."""
+        self._running = False
         for loop in self._loops[:1]:
             loop.cancel()
         if self._tasks:
@@ -85,9 +91,25 @@ class Dispatcher:
                 self._done = {}
             await self._store.give_back(self._owner)
 
-    def wake(self) -> None:
-        """Say that there is something new."""
-        self._wake.set()
+    def room(self, now: float) -> tuple[str, float]:
+        """Say who takes a conversation that is written just now, and until when; nobody if it is too much."""
+        if self._running and self._free > 0:
+            return self._owner, now + LEASE_S
+        self._crowded = True
+        return "", 0.0
+
+    def tell(self, entries: list[Entry]) -> None:
+        """Say what is new: what was leased as it was written is begun at once, the rest looked for."""
+        batches = leased(self.consumer, entries) if self._running else []
+        for batch in batches:
+            if batch.conversation not in self._held:
+                self._begin(batch)
+        if sum(len(batch.entries) for batch in batches) < len(entries):
+            self._wake.set()
+
+    @property
+    def _free(self) -> int:
+        return self._concurrency - len(self._held)
 
     async def _lease(self) -> None:
         while True:
@@ -97,6 +119,7 @@ class Dispatcher:
                 batches = await self._next()
             for batch in batches:
                 self._begin(batch)
+            self._crowded = self._free <= 0
             if not batches:
                 await rung(self._wake, POLL_S)
 
@@ -110,7 +133,6 @@ class Dispatcher:
             return []
 
     def _begin(self, batch: Batch) -> None:
-        self._free -= 1
         self._held.add(batch.conversation)
         task = asyncio.create_task(self._work(batch))
         self._tasks.add(task)
@@ -119,8 +141,8 @@ class Dispatcher:
     def _end(self, task: asyncio.Task[None], batch: Batch) -> None:
         self._tasks.discard(task)
         self._held.discard(batch.conversation)
-        self._free += 1
-        self._wake.set()
+        if self._crowded:
+            self._wake.set()
         if not task.cancelled() and (error := task.exception()):
             _log.error("dispatch.failed", extra={"consumer": self.consumer, "error": type(error).__name__})
 
@@ -170,10 +192,12 @@ class Dispatcher:
             self._flush.clear()
             done, self._done = self._done, {}
             try:
-                await self._store.done(self.consumer, self._owner, done)
+                more = await self._store.done(self.consumer, self._owner, done)
             except StoreError:  # they are leased again when the deadline passes
                 _log.error("dispatch.store_failed", extra={"consumer": self.consumer})
-            self._wake.set()
+            else:
+                if more:
+                    self._wake.set()
 
     async def _renew(self) -> None:
         while True:

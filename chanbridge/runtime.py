@@ -30,6 +30,7 @@ from chanbridge.outbound import Sender
 from chanbridge.polling import Poller
 from chanbridge.store.base import Entry, Progress
 from chanbridge.store.engine import StoreError
+from chanbridge.store.journal import media_of
 from chanbridge.store.replies import Matching
 from chanbridge.store.sqlite import SqliteStore
 from chanbridge.transcode.plan import Step
@@ -182,6 +183,7 @@ class Runtime:
         if work == "all":
             for dispatcher in self.dispatchers:
                 dispatcher.start()
+                journal.rooms[dispatcher.consumer] = dispatcher.room
             self.poller.start()
             self.fetcher.start()
             self._loops.append(asyncio.create_task(self._sweep()))
@@ -204,11 +206,12 @@ class Runtime:
         """Say that there are new events."""
         if not entries:
             return
-        self.store.dispatch.offer(entries)
+        self.store.dispatch.offer([entry for entry in entries if len(entry.held) < len(self.dispatchers)])
         self._news.tell(entries)
-        self.fetcher.wake()
+        if any(True for entry in entries for _ in media_of(entry.event)):
+            self.fetcher.wake()
         for dispatcher in self.dispatchers:
-            dispatcher.wake()
+            dispatcher.tell(entries)
 
     async def readiness(self) -> dict[str, Any]:
         """Tell how it works; raise `StoreError` if nothing can be kept."""

@@ -39,10 +39,11 @@ class Arrival(msgspec.Struct, kw_only=True):
 
 
 class Entry(NamedTuple):
-    """An event in the journal."""
+    """An event in the journal. ``held``: the consumers for which its writing leased the conversation."""
 
     seq: int
     event: Event
+    held: tuple[str, ...] = ()
 
 
 class Stored(NamedTuple):
@@ -73,10 +74,19 @@ class Batch(NamedTuple):
     attempt: int
 
 
+class Room(Protocol):
+    """Says whether a consumer can take one more conversation at once."""
+
+    def __call__(self, now: float) -> tuple[str, float]:
+        """Give who takes it, and until when; nobody (an empty name) where there is no room."""
+        ...
+
+
 class Journal(Protocol):
     """What came in."""
 
     consumers: list[str]  # who is to see every event
+    rooms: dict[str, Room]  # of those consumers that work in this process
 
     async def append(self, arrival: Arrival) -> Stored:
         """Keep a request, its new events, its wakes and its cursor, all or nothing."""
@@ -104,8 +114,8 @@ class Dispatch(Protocol):
         self, consumer: str, owner: str, now: dt.datetime, until: dt.datetime, limit: int
     ) -> list[Batch]: ...
 
-    async def done(self, consumer: str, owner: str, positions: dict[str, int]) -> None:
-        """Write down how far conversations were handled, and give them back."""
+    async def done(self, consumer: str, owner: str, positions: dict[str, int]) -> bool:
+        """Write down how far conversations were handled, and give them back; say whether one has more."""
         ...
 
     async def renew(self, consumer: str, owner: str, conversation: str, until: dt.datetime) -> bool: ...

@@ -20,6 +20,28 @@ _NEXT = (
 )
 
 
+_DONE = (
+    "DELETE FROM pending WHERE consumer = ?1 AND conversation = ?2 AND owner = ?3 AND NOT EXISTS"
+    " (SELECT 1 FROM events WHERE conversation = ?2 AND seq > ?4 AND only_for IN ('', ?1))"
+)
+_MORE = (
+    "UPDATE pending SET position = ?4, owner = '', until = 0, due = 0, attempt = 0"
+    " WHERE consumer = ?1 AND conversation = ?2 AND owner = ?3"
+)
+
+
+def leased(consumer: str, entries: list[Entry]) -> list[Batch]:
+    """Give the conversations that were leased as they were written, with what was written of each."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        key = entry.event.key
+        if consumer in entry.held:
+            found[key] = [entry]
+        elif key in found:
+            found[key].append(entry)
+    return [Batch(consumer, key, mine, 0) for key, mine in found.items()]
+
+
 class Dispatch:
     """Leases over conversations, on SQLite."""
 
@@ -78,25 +100,19 @@ class Dispatch:
         row = connection.execute("SELECT data FROM events WHERE seq = ?", (seq,)).fetchone()
         return decode_event(row[0])
 
-    async def done(self, consumer: str, owner: str, positions: dict[str, int]) -> None:
-        """Write down how far conversations were handled, and give them back."""
-        await self._engine.write(partial(self._done, consumer, owner, positions))
+    async def done(self, consumer: str, owner: str, positions: dict[str, int]) -> bool:
+        """Write down how far conversations were handled, and give them back; say whether one has more."""
+        return await self._engine.write(partial(self._done, consumer, owner, positions))
 
     def _done(
         self, consumer: str, owner: str, positions: dict[str, int], connection: sqlite3.Connection
-    ) -> None:
+    ) -> bool:
+        more = 0
         for conversation, position in positions.items():
-            if connection.execute(_NEXT, (conversation, position, consumer, 1)).fetchone():
-                connection.execute(
-                    "UPDATE pending SET position = ?, owner = '', until = 0, due = 0, attempt = 0"
-                    " WHERE consumer = ? AND conversation = ? AND owner = ?",
-                    (position, consumer, conversation, owner),
-                )
-            else:
-                connection.execute(
-                    "DELETE FROM pending WHERE consumer = ? AND conversation = ? AND owner = ?",
-                    (consumer, conversation, owner),
-                )
+            where = (consumer, conversation, owner, position)
+            if connection.execute(_DONE, where).rowcount == 0:
+                more += connection.execute(_MORE, where).rowcount
+        return more > 0
 
     async def renew(self, consumer: str, owner: str, conversation: str, until: dt.datetime) -> bool:
         """Hold a conversation longer; False if it is no longer held."""

@@ -18,7 +18,7 @@ from chanbridge.model.media import Media
 from chanbridge.model.message import Message
 from chanbridge.model.parts import Card, Carousel, Link, MediaPart, Part, Story
 from chanbridge.store import replies, segments
-from chanbridge.store.base import Arrival, Entry, KeptRequest, Stored, file_key
+from chanbridge.store.base import Arrival, Entry, KeptRequest, Room, Stored, file_key
 from chanbridge.store.dedupe import KEEP_S, MINUTE, dedupe_key, is_timeless
 from chanbridge.store.engine import Engine
 from chanbridge.store.places import place
@@ -38,6 +38,7 @@ class Journal:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.consumers: list[str] = []
+        self.rooms: dict[str, Room] = {}
         self.windows: dict[str, int | None] = {}  # account -> seconds that a message opens
         self.matching: dict[str, Matching] = {}  # account -> how far its words are matched
 
@@ -112,20 +113,31 @@ class Journal:
         message = getattr(event, "message", None)
         id = message.id if isinstance(message, Message) and message.id else new_id()
         event = event.replace(id=id, recorded_at=at, sequence=f"{seq:016x}")
-        key = event.key
+        key, now = event.key, at.timestamp()
         connection.execute(
             "INSERT INTO events (seq, id, conversation, type, at, request, data) VALUES (?, ?, ?,"
             " ?, ?, ?, ?)",
-            (seq, event.id, key, event.type, at.timestamp(), request, encode_event(event)),
+            (seq, event.id, key, event.type, now, request, encode_event(event)),
         )
-        for consumer in self.consumers:
-            connection.execute(
-                "INSERT OR IGNORE INTO pending (consumer, conversation, position) VALUES (?, ?, ?)",
-                (consumer, key, seq - 1),
-            )
+        held = tuple(
+            consumer for consumer in self.consumers if self._queue(connection, consumer, key, seq - 1, now)
+        )
         for media in media_of(event):
             _want(connection, event.account, media)
-        return Entry(seq, event)
+        return Entry(seq, event, held)
+
+    def _queue(
+        self, connection: sqlite3.Connection, consumer: str, conversation: str, position: int, now: float
+    ) -> bool:
+        """Note that a consumer has something to see; say whether it was leased to this process at once."""
+        room = self.rooms.get(consumer)
+        owner, until = room(now) if room else ("", 0.0)
+        added = connection.execute(
+            "INSERT OR IGNORE INTO pending (consumer, conversation, position, due, owner, until)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (consumer, conversation, position, until, owner, until),
+        )
+        return owner != "" and added.rowcount == 1
 
     async def requests(self, state: str = "", limit: int = 100) -> list[KeptRequest]:
         """List kept requests, the oldest first; all of them, or those in a state."""
