@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -94,8 +95,7 @@ class Conversation(Model, kw_only=True):
     @property
     def key(self) -> str:
         """``account/id[#thread]``, each piece percent-encoded."""
-        key = f"{quote(self.account, safe='')}/{quote(self.id, safe='+@.:')}"
-        return f"{key}#{quote(self.thread, safe='')}" if self.thread else key
+        return _key(self.account, self.id, self.thread)
 
     @property
     def id(self) -> str:
@@ -113,6 +113,12 @@ class Key(NamedTuple):
     account: str
     id: str
     thread: str = ""
+
+
+@lru_cache(maxsize=4096)
+def _key(account: str, id: str, thread: str) -> str:
+    key = f"{quote(account, safe='')}/{quote(id, safe='+@.:')}"
+    return f"{key}#{quote(thread, safe='')}" if thread else key
 
 
 def parse_key(key: str) -> Key:

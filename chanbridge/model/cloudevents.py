@@ -76,7 +76,7 @@ def _envelope(event: Event, data: object) -> _Envelope:
     return _Envelope(
         specversion="1.0",
         id=event.id,
-        source=_SOURCE + quote(event.account, safe=""),
+        source=_source(event.account),
         type=PREFIX + event.type,
         subject=key,
         partitionkey=key,
@@ -88,6 +88,11 @@ def _envelope(event: Event, data: object) -> _Envelope:
         sequence=event.sequence,
         providerid=event.provider_id,
     )
+
+
+@functools.lru_cache(maxsize=256)
+def _source(account: str) -> str:
+    return _SOURCE + quote(account, safe="")
 
 
 def decode(document: object) -> Event:

@@ -95,7 +95,7 @@ class Engine:
         if not self._turning:
             self._turning = True
             self._still.clear()
-            self._loop.call_soon(self._begin)
+            self._loop.call_soon(self._gather)
         return await future
 
     async def read(self, work: Work[T]) -> T:
@@ -109,6 +109,14 @@ class Engine:
             raise StoreError("the store is not open")
 
     # one turn: begin, run, commit, settle; the methods that wait are the thread's
+
+    def _gather(self, known: int = 0) -> None:
+        """Begin as soon as a turn of the loop has brought nothing new: until then more is coming."""
+        queued = len(self._queue)
+        if known < queued < GROUP:
+            self._loop.call_soon(self._gather, queued)
+        else:
+            self._begin()
 
     def _begin(self) -> None:
         if not (self._queue or self._alone):
@@ -170,14 +178,14 @@ class Engine:
         for job, result in zip(group, results, strict=True):
             if not job.future.done():  # else its caller was cancelled: the work is on disk all the same
                 job.future.set_result(result)
-        self._loop.call_soon(self._begin)  # after those who were waiting: they may have more to write
+        self._loop.call_soon(self._gather)
 
     def _failed(self, group: list[_Job], error: BaseException) -> None:
         if len(group) == 1:
             _refuse(group, error)
         else:
             self._alone.extend(group)
-        self._loop.call_soon(self._begin)
+        self._loop.call_soon(self._gather)
 
     def _undo(self) -> None:
         if self._writer.in_transaction:
