@@ -13,6 +13,7 @@ from chanbridge.http import Headers, HttpRequest
 from chanbridge.model.errors import ValidationError
 
 _KEYS = {"method", "path", "url", "query", "headers", "body", "base64", "peer"}
+_NOTES = {"account", "at"}  # what 'listen --record' adds
 _TELLING = {"method", "base64"}
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
@@ -43,7 +44,7 @@ def _recorded(content: bytes) -> dict[str, Any] | None:
         found = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if not isinstance(found, dict) or not found.keys() <= _KEYS:
+    if not isinstance(found, dict) or not found.keys() <= _KEYS | _NOTES:
         return None
     is_request = isinstance(found.get("body"), str | dict | list) or not found.keys().isdisjoint(_TELLING)
     return found if is_request else None

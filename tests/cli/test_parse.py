@@ -44,6 +44,14 @@ def test_a_signed_request_is_verified_with_the_settings_given(cli):
     assert (ran.code, len(ran.json)) == (0, 1)
 
 
+def test_a_line_that_listen_recorded_is_read_as_the_request_it_holds(cli):
+    line = recorded(CALL, account="loft", at="2026-11-20T09:30:00Z")
+
+    ran = cli("parse", "pigeon", *SET, stdin=line)
+
+    assert (ran.code, ran.json[0]["type"]) == (0, "chanbridge.message.received")
+
+
 def test_a_signed_request_is_verified_with_an_account_of_the_configuration(configured):
     ran = configured("parse", "pigeon", "--account", "loft", stdin=recorded(CALL))
 
