@@ -4,7 +4,6 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 INSTALLED := $(VENV)/.installed
-SOURCES := chanbridge tests benchmarks $(wildcard demo) $(foreach plugin,$(PLUGINS),$(wildcard $(plugin)/chanbridge_* $(plugin)/tests))
 
 .PHONY: help setup demo test check unit schemas docs bench clean
 
@@ -17,7 +16,7 @@ $(INSTALLED): pyproject.toml constraints.txt $(foreach plugin,$(PLUGINS),$(plugi
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"
 	@echo "installing chanbridge and its plugins into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		-e '.[serve,dev]' $(foreach plugin,$(PLUGINS),-e ./$(plugin))
 	@touch $@
 
@@ -30,6 +29,7 @@ check: setup  ## types, style, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy chanbridge
+	$(BIN)/mypy --explicit-package-bases demo docs/*.py
 	@for plugin in $(PLUGINS); do echo "mypy $$plugin"; $(BIN)/mypy $$plugin/chanbridge_* || exit 1; done
 
 unit: setup  ## the tests, in parallel
