@@ -53,8 +53,8 @@ class Journal:
         duplicates = 0
         for event in arrival.events:
             stored = self.add(connection, event, arrival.at, request)
-            entries.extend(stored)
-            duplicates += not stored
+            entries.extend(stored or ())
+            duplicates += stored is None
         for wake in arrival.wakes:
             connection.execute(
                 "INSERT INTO wakes (account, key, data, at) VALUES (?, ?, ?, ?)",
@@ -70,12 +70,12 @@ class Journal:
 
     def add(
         self, connection: sqlite3.Connection, event: Event, at: dt.datetime, request: int | None
-    ) -> list[Entry]:
-        """Add one event, unless it is known, or must wait for others."""
+    ) -> list[Entry] | None:
+        """Add one event, unless it must wait for others. None: it is known already."""
         now = at.timestamp()
         message = new_id() if isinstance(getattr(event, "message", None), Message) else ""
         if not _is_new(connection, event, now, message, request):
-            return []
+            return None
         whole = segments.join(connection, event, now) if event.segment else event
         return self.place(connection, whole, at, request, message) if whole else []
 

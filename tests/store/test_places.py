@@ -1,0 +1,165 @@
+"""Which conversation an event belongs to, and what is known of it."""
+
+import pytest
+
+import chanbridge as cb
+from tests.channels import ADA, NOW
+from tests.store.samples import at, bring, lease, outgoing, said
+
+DAY = 24 * 3600
+
+
+def phone(value):
+    return cb.Identity(kind="phone", value=value)
+
+
+def bsuid(value):
+    return cb.Identity(kind="bsuid", value=value)
+
+
+async def where(store, event):
+    [placed] = await bring(store, event)
+    return placed.key
+
+
+async def test_the_first_address_names_a_conversation_for_good(store):
+    first = await where(store, said(id="1", identities=(phone(ADA),)))
+    second = await where(store, said(id="2", sender="US.TEST1", identities=(bsuid("US.TEST1"), phone(ADA))))
+    third = await where(store, said(id="3", sender="US.TEST1", identities=(bsuid("US.TEST1"),)))
+
+    assert first == second == third == f"main/{ADA}"
+
+
+async def test_who_was_written_to_first_is_found_when_they_answer_under_another_id(store):
+    await store.outbox.add(outgoing("Hello"))
+
+    answer = said(sender="US.TEST1", identities=(bsuid("US.TEST1"), phone(ADA)))
+
+    assert await where(store, answer) == f"main/{ADA}"
+
+
+async def test_a_number_that_is_stated_later_leads_to_the_conversation_too(store):
+    await bring(store, said(id="1", sender="US.TEST1", identities=(bsuid("US.TEST1"),)))
+    await bring(store, said(id="2", sender="US.TEST1", identities=(bsuid("US.TEST1"), phone(ADA))))
+
+    found = await store.outbox.find_conversation(cb.Conversation(address=f"pigeon:{ADA}", account="main"))
+
+    assert found.key == "main/US.TEST1"
+
+
+async def test_a_recycled_number_does_not_lead_to_the_person_who_had_it(store):
+    old = await where(store, said(id="1", sender="US.OLD", identities=(bsuid("US.OLD"), phone(ADA))))
+    new = await where(store, said(id="2", sender="US.NEW", identities=(bsuid("US.NEW"), phone(ADA))))
+    again = await where(store, said(id="3", sender="US.OLD", identities=(bsuid("US.OLD"),)))
+
+    assert (old, new, again) == ("main/US.OLD", "main/US.NEW", "main/US.OLD")
+
+
+async def test_two_spellings_of_a_number_are_one_person(store):
+    spelt = [cb.Identity(kind="wa_id", value=value) for value in ("5215512345678", "525512345678")]
+    one = await where(
+        store, said(id="1", sender="+525512345678", identities=(spelt[0], phone("+525512345678")))
+    )
+    two = await where(
+        store, said(id="2", sender="US.MX", identities=(bsuid("US.MX"), spelt[1], phone("+525512345678")))
+    )
+
+    assert one == two
+
+
+async def test_a_person_with_a_new_number_keeps_their_conversation(store):
+    await bring(store, said(id="1", identities=(bsuid("US.TEST1"), phone(ADA))))
+    change = cb.IdentityChanged(
+        account="main", conversation=cb.Conversation(address=f"pigeon:{ADA}"), time=NOW, provider_id="1",
+        old=(phone(ADA),), new=(phone("+12025550199"), bsuid("US.TEST2")),
+    )  # fmt: skip
+    await bring(store, change)
+
+    later = said(id="2", sender="US.TEST2", identities=(bsuid("US.TEST2"), phone("+12025550199")))
+    assert await where(store, later) == f"main/{ADA}"
+
+
+async def test_the_business_is_not_taken_for_its_customer(store):
+    business = cb.Contact(address="pigeon:+12025550100", identities=(phone("+12025550100"),))
+
+    def echo(to, id):
+        place = cb.Conversation(address=f"pigeon:{to}")
+        return cb.MessageEchoed.text(
+            "Hi", sender=business, conversation=place, provider_id=id, account="main", time=NOW
+        )
+
+    keys = [await where(store, echo(to, to)) for to in (ADA, "+12025550124")]
+
+    assert keys == [f"main/{ADA}", "main/+12025550124"]
+
+
+async def test_a_group_and_a_thread_are_conversations_of_their_own(store):
+    group = cb.Conversation(address="pigeon:group-TEST", kind="group")
+    thread = cb.Conversation(address=f"pigeon:{ADA}", thread="topic-7")
+
+    assert await where(store, said(id="1")) == f"main/{ADA}"
+    assert await where(store, said(id="2", conversation=group)) == "main/group-TEST"
+    assert await where(store, said(id="3", conversation=thread)) == f"main/{ADA}#topic-7"
+
+
+async def window(store):
+    found = await store.outbox.find_conversation(cb.Conversation(address=f"pigeon:{ADA}", account="main"))
+    return found.window
+
+
+@pytest.mark.parametrize(
+    ("events", "expires"),
+    [
+        ([said()], at(DAY)),
+        ([said(), said(id="2", time=at(-3600))], at(DAY)),  # one that was late does not shorten it
+        ([said(), said(id="2", time=at(10))], at(DAY)),  # their clock is ahead of ours
+        ([said(passive="backfill")], None),
+        ([said(window=cb.Window(open=False))], None),
+        ([said(window=cb.Window(expires_at=at(3 * DAY), opened_by="ad"))], at(3 * DAY)),
+        ([said(window=cb.Window(expires_at=at(3 * DAY), opened_by="ad")), said(id="2")], at(3 * DAY)),
+    ],
+)
+async def test_what_comes_in_opens_the_window(store, events, expires):
+    store.journal.windows = {"main": DAY}
+    for event in events:
+        await bring(store, event)
+
+    known = await window(store)
+
+    assert (known.expires_at if known else None) == expires
+
+
+async def test_a_window_without_an_end_is_open(store):
+    await bring(store, said(window=cb.Window(opened_by="call")))
+
+    known = await window(store)
+
+    assert known.open
+    assert known.expires_at > at(1000 * DAY)
+
+
+async def context(store, now):
+    await store.outbox.add(outgoing("Hello", now=now))
+    [lane] = await lease(store, now=now)
+    return lane.item.item.context
+
+
+@pytest.mark.parametrize(("later", "known"), [(59, {"token": "t", "url": "u"}), (61, {"url": "u"})])
+async def test_what_an_answer_needs_comes_back_until_it_lapses(store, later, known):
+    await bring(store, said(context=cb.Context(values={"url": "u"})))
+    lapsing = cb.Context(values={"token": "t"}, expires_at=at(60))
+    await bring(store, said(id="2", context=lapsing))
+
+    assert await context(store, at(later)) == known
+
+
+async def test_consent_is_known_by_scope_and_the_last_word_counts(store):
+    def consent(id, **fields):
+        place = cb.Conversation(address=f"pigeon:{ADA}")
+        return cb.ConsentChanged(account="main", conversation=place, provider_id=id, time=NOW, **fields)
+
+    await bring(store, consent("1", granted=False), consent("2", granted=False, scope="marketing"))
+    await bring(store, consent("3", granted=True))
+
+    assert await store.outbox.consent(f"main/{ADA}") == {"all": True, "marketing": False}
+    assert await store.outbox.consent("main/nobody") == {}
