@@ -17,7 +17,6 @@ import os
 import pty
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -27,8 +26,11 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
+from demo.stage import free_port
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
+STOP_S = 15.0
 PORT = "8080"  # in the pages; the test takes a free one
 _FENCE = re.compile(r"^```(?P<language>[\w-]+)(?: (?P<terminal>[\w-]+))?\n(?P<body>.*?)^```$", re.M | re.S)
 _FILE = re.compile(r"# (\S+\.\w+)")
@@ -93,10 +95,15 @@ class Terminal:
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """Stop what runs here, if anything does."""
-        if self._process and self._process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
-            self._process.wait(PATIENCE_S)
+        if self._process is None or self._process.poll() is not None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def await_line(self, pattern: re.Pattern[str]) -> None:
         """Wait until a line is shown that fits, and take it away."""
@@ -134,7 +141,7 @@ def _chunk(screen: FileIO) -> bytes:
 
 def follow(page: Path, folder: Path) -> None:
     """Do what a page says; raise `AssertionError`, naming the line, where it is not so."""
-    port = free_port()
+    port = str(free_port())
     terminals: dict[str, Terminal] = {}
     try:
         for block in blocks(page.read_text().replace(PORT, port)):
@@ -189,13 +196,6 @@ def _compare(shown: list[str], expected: list[str]) -> None:
 
 def _pattern(line: str) -> re.Pattern[str]:
     return re.compile(".*".join(re.escape(piece) for piece in line.rstrip().split("...")))
-
-
-def free_port() -> str:
-    """Find a port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def environment() -> dict[str, str]:
