@@ -11,14 +11,21 @@ from pathlib import Path
 
 import click
 
-from benchmarks import ingest, machine
+from benchmarks import ingest, machine, pure, sending
 from benchmarks.figures import FULL, QUICK, Figure, Size, progress, table
 
 Benchmark = Callable[[Path, Size], list[Figure]]
 ALL: dict[str, Benchmark] = {
     "ingest": ingest.ingest,
     "tens": ingest.tens,
+    "parse": pure.parse,
+    "hooks": pure.hooks,
+    "transcode": pure.transcoding,
+    "send": sending.sends,
+    "outbox": sending.outbox,
+    "startup": pure.startup,
     "memory": ingest.memory,
+    "conversations": ingest.conversations,
 }
 
 

@@ -68,3 +68,21 @@ def memory(folder: Path, size: Size) -> list[Figure]:
         Figure(f"the second {size.memory:,} webhooks add", marks[1] - marks[0], "MB", 5, "at most",
                note=f"{marks[0]:.1f} to {marks[1]:.1f} MB"),
     ]  # fmt: skip
+
+
+def conversations(folder: Path, size: Size) -> list[Figure]:
+    """Messages per second with very many open conversations, as a ratio to a thousand."""
+    pairs: list[tuple[float, float]] = []
+    with server("bridge", folder) as many, server("bridge", folder) as few:
+        for _ in range(10):
+            many.round(samples.webhooks(size.conversations // 10, people=size.conversations))
+            few.round(samples.webhooks(size.conversations // 10))
+        for number in range(size.rounds):
+            spread_out = many.round(samples.webhooks(size.requests, people=size.conversations))
+            close = few.round(samples.webhooks(size.requests))
+            pairs.append((size.requests / spread_out.handled_s, size.requests / close.handled_s))
+            progress(f"conversations: {number + 1}/{size.rounds}, {pairs[-1][0] / pairs[-1][1]:.2f}")
+    ratios = [a / b for a, b in pairs]
+    rates = f"{short(median(a for a, _ in pairs))}/s against {short(median(b for _, b in pairs))}/s"
+    return [Figure(f"dispatch with {size.conversations:,} conversations against 1,000", median(ratios), "",
+                   0.8, note=f"{rates}; {spread(ratios)}")]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import itertools
-from collections.abc import Iterator
+import time
 from typing import Any
 
 import msgspec
@@ -55,7 +55,7 @@ def _message(number: str, user: str, id: str) -> dict[str, Any]:
         "from": number,
         "from_user_id": user,
         "id": f"wamid.TEST{id}",
-        "timestamp": "1793500000",
+        "timestamp": str(int(time.time())),
         "type": "text",
         "text": {"body": "Hello, the box came damaged. Can you help me?"},
     }
@@ -93,8 +93,3 @@ def request(content: bytes) -> cb.HttpRequest:
     """Make the request that a webhook becomes."""
     url = f"https://hooks.example.com/in/{ACCOUNT}"
     return cb.HttpRequest(method="POST", url=url, headers=cb.Headers(headers(content)), body=content)
-
-
-def numbered(prefix: str, count: int) -> Iterator[str]:
-    """Give addresses of invented people."""
-    return (f"{prefix}{n:07d}" for n in range(count))
