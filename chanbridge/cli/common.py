@@ -43,10 +43,13 @@ def account_option(text: str) -> Callable[[F], F]:
     return click.option("-a", "--account", metavar="NAME", help=text)
 
 
-def new_registry() -> Registry:
-    """The registry of a command."""
+def new_registry(*, server: bool = False) -> Registry:
+    """The registry of a command. What the library logs goes to the terminal, unless it is a server's."""
+    from chanbridge.cli.logs import to_terminal
     from chanbridge.registry import Registry
 
+    if not server:
+        to_terminal()
     return Registry()
 
 

@@ -1,14 +1,41 @@
-"""Log records as JSON lines."""
+"""Log records for whom they are: JSON lines for a server's collector, plain lines for a terminal."""
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
+import os
 from typing import Any
 
 import msgspec
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+class PlainLines(logging.Formatter):
+    """Writes a record in a line; ``CHANBRIDGE_DEBUG`` in the environment adds its traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
+        line = f"chanbridge: {record.levelname.lower()}: {record.getMessage()} {fields}".rstrip()
+        if record.exc_info and os.environ.get("CHANBRIDGE_DEBUG"):
+            return f"{line}\n{self.formatException(record.exc_info)}"
+        return line
+
+
+def to_terminal() -> None:
+    """Have warnings and errors of the library written to standard error, a line each."""
+    logger = logging.getLogger("chanbridge")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(PlainLines())
+        logger.addHandler(handler)
+        logger.setLevel(logging.WARNING)
+        logger.propagate = False
 
 
 class JsonLines(logging.Formatter):
@@ -22,7 +49,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
-        fields |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        fields |= _fields(record)
         if record.exc_info and record.exc_info[0]:
             fields["exception"] = record.exc_info[0].__name__  # its words may quote a message
         return msgspec.json.encode(fields, enc_hook=str).decode()

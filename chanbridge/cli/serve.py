@@ -45,7 +45,7 @@ def command(
     from chanbridge.bridge import Bridge
     from chanbridge.cli.running import bind, run
 
-    registry = new_registry()
+    registry = new_registry(server=True)
     settings = settings_of(config, allow_literal_secrets, registry)
     bridge = Bridge.from_settings(settings, registry)
     logging.basicConfig(level=logging.INFO, handlers=[_handler()])
