@@ -68,6 +68,8 @@ def command(
     """
     from chanbridge.cli.running import run
 
+    if no_bridge and not port:
+        raise click.UsageError("--port: with --no-bridge, name the port on which your bridge will listen")
     registry = new_registry()
     simulators = _chosen(registry, names)
     return run(_run(registry, simulators, folder, host, port, no_bridge, echo, wants_json(as_json)))
