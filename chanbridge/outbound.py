@@ -20,6 +20,7 @@ from chanbridge.accounts import Accounts, AnyChannel
 from chanbridge.channel import Gesture, Sent
 from chanbridge.config import DeliveryPolicy
 from chanbridge.hooks import Hooks, Parked
+from chanbridge.intake import place_of
 from chanbridge.model.errors import ChanbridgeError, Failure, SendError
 from chanbridge.model.events import AccountStatus
 from chanbridge.pacing import Pacer
@@ -142,7 +143,7 @@ class Sender:
         self._free += 1
         self._wake.set()
         if not task.cancelled() and (error := task.exception()):
-            _log.error("outbox.failed", extra={"error": type(error).__name__}, exc_info=error)
+            _log.error("outbox.failed", extra={"error": type(error).__name__, "at": place_of(error)})
 
     async def _renew(self) -> None:
         while True:
@@ -199,8 +200,7 @@ class Sender:
         except Exception as error:
             _log.error(
                 "plugin.failed",
-                extra={"account": lane.account, "error": type(error).__name__},
-                exc_info=error,
+                extra={"account": lane.account, "error": type(error).__name__, "at": place_of(error)},
             )
             return self._judge(
                 lane, SendError("internal", detail=f"the plugin failed: {type(error).__name__}")

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from chanbridge.http import Headers, HttpRequest, HttpResponse
+from chanbridge.secret import Secret
 
 MASK = "***"
+SHORTEST = 12
 
 _SECRET_HEADER = re.compile(
     r"authorization|cookie|token|secret|signature|api-?key|password|credential|session", re.IGNORECASE
@@ -33,6 +35,21 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
     text = _BEARER.sub(rf"\g<scheme> {MASK}", text)
     return _QUERY_PAIR.sub(_masked_pair, text)
+
+
+def without(response: HttpResponse, secrets: Iterable[str]) -> HttpResponse:
+    """Mask secrets that an answer quotes (some providers repeat a token that they refuse)."""
+    body = response.body
+    for secret in secrets:
+        body = body.replace(secret.encode(), MASK.encode())
+    return response if body is response.body else msgspec.structs.replace(response, body=body)
+
+
+def secrets_of(config: object) -> tuple[str, ...]:
+    """List the credentials of a configuration that are long enough not to occur by chance."""
+    fields = msgspec.structs.asdict(config).values() if isinstance(config, msgspec.Struct) else ()
+    revealed = (value.reveal() for value in fields if isinstance(value, Secret))
+    return tuple(secret for secret in revealed if len(secret) >= SHORTEST)
 
 
 def redact_url(url: str, secrets: Iterable[str] = ()) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from chanbridge.channel import Channel, Grant
 from chanbridge.http import Flow, HttpRequest, HttpResponse, Pause
 from chanbridge.model.errors import PayloadError, PluginError, SendError
-from chanbridge.redact import redact_request, redact_response
+from chanbridge.redact import SHORTEST, redact_request, redact_response, secrets_of, without
 from chanbridge.transport.hosts import origin, trusted
 from chanbridge.transport.record import Answer, Recorder, check_finished, mark_of, next_move
 
@@ -167,7 +167,11 @@ class Driver:
         ready = _signed(channel, request, grant) if ours else request
         if leaving is not None:
             await leaving()
-        response = await self._transport(ready, foreign=not ours)
+        known = (
+            *secrets_of(channel.config),
+            *([grant.token] if grant and len(grant.token) >= SHORTEST else ()),
+        )
+        response = without(await self._transport(ready, foreign=not ours), known)
         if self._observe is not None:
             self._observe(channel, redact_request(request), redact_response(response))
         return response
