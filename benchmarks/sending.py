@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -87,32 +88,39 @@ async def _figure(ours: Post, raw: Post, in_flight: int, size: Size) -> Figure:
     ratios = [a / b for a, b in pairs]
     progress(f"send: {in_flight} in flight, {short(median(ratios))}")
     rates = f"{short(median(a for a, _ in pairs))}/s against {short(median(b for _, b in pairs))}/s"
-    return Figure(
-        f"transport against raw aiohttp, {in_flight:,} in flight",
-        median(ratios),
-        "",
-        0.4,
-        note=f"{rates}; {spread(ratios)}",
-    )
+    name = f"transport against raw aiohttp, {in_flight:,} in flight"
+    return Figure(name, median(ratios), "", 0.4, note=f"{rates}; {spread(ratios)}")
 
 
 async def _outbox(url: str, folder: Path, in_flight: int, count: int) -> float:
     """Say how many messages a second go out: each on disk, planned, sent, its outcome on disk."""
     name, channel, config = samples.account()
     config = msgspec.structs.replace(config, base_url=url)
-    bridge = Bridge([(name, channel, config)], folder=folder)
+    bridge = Bridge([(name, unlimited(channel), config)], folder=folder)
     async with bridge:
-        people = [await _meet(bridge, person) for person in range(in_flight)]
-        numbers = iter(range(count))
+        # somebody else each time: one person takes one message in six seconds
+        people = iter(await asyncio.gather(*(_meet(bridge, person) for person in range(count))))
 
-        async def work(to: cb.Conversation) -> None:
-            for _ in numbers:
+        async def work() -> None:
+            for to in people:
                 receipt = await bridge.send(to, "Your new box is on its way.")
                 await receipt.until("submitted", timeout=60)
 
         began = time.perf_counter()
-        await asyncio.gather(*map(work, people))
+        await asyncio.gather(*(work() for _ in range(in_flight)))
         return count / (time.perf_counter() - began)
+
+
+def unlimited(channel: type[cb.Channel[Any]]) -> type[cb.Channel[Any]]:
+    """Make a channel like another, without its rate limits: they would be what is measured."""
+    known: Any = channel.capabilities
+    free = {name: _without_rates(record) for name, record in known.items()}
+    return type(channel.__name__, (channel,), {"capabilities": free})
+
+
+def _without_rates(record: cb.Capabilities) -> cb.Capabilities:
+    limits = record.limits.replace(rate=())
+    return record.replace(limits=limits)
 
 
 async def _meet(bridge: Bridge, person: int) -> cb.Conversation:
