@@ -24,6 +24,7 @@ from chanbridge.store.engine import Engine
 from chanbridge.store.places import place
 from chanbridge.store.replies import Matching
 from chanbridge.store.targets import about, at_home, unpack
+from chanbridge.store.visit import Visit
 
 ANY = Matching()
 _FORGET = (  # of a request that may be run again, what it brought must stay known
@@ -50,9 +51,10 @@ class Journal:
         now = arrival.at.timestamp()
         request = _keep_request(connection, arrival, now)
         entries: list[Entry] = []
+        visit = Visit()
         duplicates = 0
         for event in arrival.events:
-            stored = self.add(connection, event, arrival.at, request)
+            stored = self._add(connection, event, arrival.at, request, visit)
             entries.extend(stored or ())
             duplicates += stored is None
         for wake in arrival.wakes:
@@ -68,8 +70,13 @@ class Journal:
             )
         return Stored(entries, duplicates, request)
 
-    def add(
-        self, connection: sqlite3.Connection, event: Event, at: dt.datetime, request: int | None
+    def _add(
+        self,
+        connection: sqlite3.Connection,
+        event: Event,
+        at: dt.datetime,
+        request: int | None,
+        visit: Visit,
     ) -> list[Entry] | None:
         """Add one event, unless it must wait for others. None: it is known already."""
         now = at.timestamp()
@@ -77,7 +84,7 @@ class Journal:
         if not _is_new(connection, event, now, message, request):
             return None
         whole = segments.join(connection, event, now) if event.segment else event
-        return self.place(connection, whole, at, request, message) if whole else []
+        return self.place(connection, whole, at, request, message, visit) if whole else []
 
     def place(
         self,
@@ -86,30 +93,34 @@ class Journal:
         at: dt.datetime,
         request: int | None,
         message: str = "",
+        visit: Visit | None = None,
     ) -> list[Entry]:
         """Put a new event where it belongs: its conversation, its target, its option, the queues."""
         now = at.timestamp()
+        visit = visit or Visit()
         if isinstance(event, MessageStatus):
             event = at_home(connection, event)
-        placed = place(connection, event, self.windows, now)
+        placed = place(connection, event, self.windows, now, visit)
         told = about(connection, _identify(placed, message) if message else placed, now)
         if told is None:
             return []
-        return [
-            self.insert(
-                connection, replies.resolve(connection, told, now, self._matching(event)), at, request
-            )
-        ]
+        resolved = replies.resolve(connection, told, now, self._matching(event), visit)
+        return [self.insert(connection, resolved, at, request, visit)]
 
     def _matching(self, event: Event) -> Matching:
         return self.matching.get(event.account, ANY)
 
     def insert(
-        self, connection: sqlite3.Connection, event: Event, at: dt.datetime, request: int | None
+        self,
+        connection: sqlite3.Connection,
+        event: Event,
+        at: dt.datetime,
+        request: int | None,
+        visit: Visit | None = None,
     ) -> Entry:
         """Write an event down for every consumer. An event that holds a message has the message's id."""
-        last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-        seq = (last[0] if last else 0) + 1
+        visit = visit or Visit()
+        visit.last = seq = (visit.last or _last(connection)) + 1
         message = getattr(event, "message", None)
         id = message.id if isinstance(message, Message) and message.id else new_id()
         event = event.replace(id=id, recorded_at=at, sequence=f"{seq:016x}")
@@ -119,9 +130,10 @@ class Journal:
             " ?, ?, ?, ?)",
             (seq, event.id, key, event.type, now, request, encode_event(event)),
         )
-        held = tuple(
-            consumer for consumer in self.consumers if self._queue(connection, consumer, key, seq - 1, now)
-        )
+        held: tuple[str, ...] = ()
+        if key not in visit.queued:
+            visit.queued.add(key)
+            held = tuple(name for name in self.consumers if self._queue(connection, name, key, seq - 1, now))
         for media in media_of(event):
             _want(connection, event.account, media)
         return Entry(seq, event, held)
@@ -200,6 +212,11 @@ class Journal:
             entries.extend(self.place(connection, event, now, None, new_id()))
         connection.execute(_FORGET, (at - KEEP_S,))
         return entries
+
+
+def _last(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return row[0] if row else 0
 
 
 def _keep_request(connection: sqlite3.Connection, arrival: Arrival, now: float) -> int:

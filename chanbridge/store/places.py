@@ -19,9 +19,11 @@ from chanbridge.model.events import (
     MessageEchoed,
     MessageReceived,
 )
+from chanbridge.store.visit import Visit
 
 STABLE = ("bsuid", "psid", "openid", "scoped_id", "parent_bsuid", "wa_id", "phone", "email")
 """Kinds of identity that may find a conversation, the most stable first: numbers are recycled."""
+_RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(STABLE)}
 SCOPED = ("bsuid", "psid", "openid", "scoped_id")
 """Kinds of which a person has one with an account: another one is another person."""
 NEVER = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
@@ -35,24 +37,36 @@ class Known(NamedTuple):
     address: str
 
 
-def place(connection: sqlite3.Connection, event: Event, windows: dict[str, int | None], now: float) -> Event:
+def place(
+    connection: sqlite3.Connection, event: Event, windows: dict[str, int | None], now: float, visit: Visit
+) -> Event:
     """Find or found the conversation of an event, and write down what the event says of it."""
     if event.conversation is None:
         return event
-    wanted = event.conversation.replace(account=event.account)
-    window_until, window_by = _window(event, windows.get(event.account), now)
-    if _touch(connection, wanted.key, window_until, window_by):
-        conversation = wanted
-        _learn(connection, wanted, event)
+    until, by = _window(event, windows.get(event.account), now)
+    stated = (event.account, event.conversation, sender_of(event))
+    if visit.conversation and visit.stated == stated and (until or 0.0) <= visit.until:
+        conversation = visit.conversation
     else:
-        conversation = _find(connection, wanted, event, window_until, window_by)
+        conversation = _settle(connection, event, until, by)
+        visit.stated, visit.conversation, visit.until = stated, conversation, until or 0.0
     if event.context:
         remember(connection, conversation.key, event.context)
     if isinstance(event, ConsentChanged):
         _consent(connection, conversation.key, event)
     elif isinstance(event, IdentityChanged):
         _rename(connection, conversation, event)
+        visit.stated = None
     return event.replace(conversation=conversation)
+
+
+def _settle(connection: sqlite3.Connection, event: Event, until: float | None, by: str) -> Conversation:
+    assert event.conversation
+    wanted = event.conversation.replace(account=event.account)
+    if not _touch(connection, wanted.key, until, by):
+        return _find(connection, wanted, event, until, by)
+    _learn(connection, wanted, event)
+    return wanted
 
 
 def _window(event: Event, seconds: int | None, now: float) -> tuple[float | None, str]:
@@ -162,7 +176,7 @@ def _stated(wanted: Conversation, event: Event) -> list[Known]:
 
 
 def _known(channel: str, identities: Iterable[Identity]) -> dict[str, str]:
-    stable = sorted((i for i in identities if i.kind in STABLE), key=lambda i: STABLE.index(i.kind))
+    stable = sorted((i for i in identities if i.kind in _RANK), key=lambda i: _RANK[i.kind])
     kinds: dict[str, str] = {}
     for identity in stable:
         kinds.setdefault(f"{channel}:{identity.value}", identity.kind)

@@ -12,6 +12,7 @@ from chanbridge.model.events import Event, InteractionReceived, MessageReceived
 from chanbridge.store.menus import DEPTH
 from chanbridge.store.places import sender_of
 from chanbridge.store.targets import refer
+from chanbridge.store.visit import Visit
 from chanbridge.transcode import answers
 from chanbridge.transcode.plan import ReplyMap
 
@@ -23,16 +24,21 @@ class Matching(NamedTuple):
     reserved: tuple[str, ...] = ()
 
 
-def resolve(connection: sqlite3.Connection, event: Event, now: float, matching: Matching) -> Event:
+def resolve(
+    connection: sqlite3.Connection, event: Event, now: float, matching: Matching, visit: Visit
+) -> Event:
     """Make a choice of an answer, if it is one; say of a tap which option it was."""
     if type(event) is InteractionReceived and event.source:
         event = event.replace(source=refer(connection, event.account, event.source))
     if type(event) not in {MessageReceived, InteractionReceived} or event.passive:
         return event
+    if event.key in visit.menuless:
+        return event
     rows = connection.execute(
         "SELECT * FROM reply_maps WHERE conversation = ? ORDER BY opened DESC LIMIT ?", (event.key, DEPTH)
     ).fetchall()
     if not rows:
+        visit.menuless.add(event.key)
         return event
     person = _person(event)
     menus = [_menu(connection, event.account, row, person) for row in rows]
