@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import datetime as dt
 import logging
-import os
-import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -25,8 +23,8 @@ from chanbridge.media import MediaLinks, MediaService
 from chanbridge.model.capabilities import Capabilities
 from chanbridge.model.errors import ConfigError
 from chanbridge.model.events import MessageStatus
-from chanbridge.model.ids import new_id
 from chanbridge.outbound import Sender
+from chanbridge.owners import forget, is_dead, new_owner
 from chanbridge.polling import Poller
 from chanbridge.store.base import Entry, Progress
 from chanbridge.store.engine import StoreError
@@ -74,11 +72,6 @@ def sqlite_path(url: str) -> Path:
     if scheme != "sqlite" or not found:
         raise ConfigError(f"store: '{url.partition(':')[0]}' is not supported: write sqlite:///chanbridge.db")
     return Path(path)
-
-
-def owner_name() -> str:
-    """Name this process among those that share a store."""
-    return f"{socket.gethostname()}:{os.getpid()}:{new_id()[-6:]}"
 
 
 def windows_of(accounts: Accounts) -> dict[str, int | None]:
@@ -133,7 +126,7 @@ class Runtime:
         self._clock = clock
         self._news = News()
         self._loops: list[asyncio.Task[None]] = []
-        owner = owner_name()
+        self._owner = owner = new_owner()
         self.store = SqliteStore(sqlite_path(settings.store))
         self.blobs: MediaStore = FileMediaStore(settings.media)
         self._http = HttpTransport(self.blobs, max_download=settings.limits.media)
@@ -177,6 +170,7 @@ class Runtime:
         now = self._clock()
         if work == "nothing":
             return
+        await self.store.take_from(is_dead)
         for account in await self.store.outbox.holds():
             await self.store.outbox.release(account, now)  # whatever it was may be mended by now
         self.sender.start()
@@ -201,6 +195,7 @@ class Runtime:
         await self.receiver.tally.close()
         await self._http.aclose()
         await self.store.close()
+        forget(self._owner)
 
     def tell(self, entries: list[Entry]) -> None:
         """Say that there are new events."""

@@ -18,7 +18,7 @@ LAYERS = [  # from the ground up: each may import itself and what is below
     {"transport", "store", "vault", "blobs", "guard"},
     {"inbound", "outbound", "media", "gate", "intake", "kept", "tally", "planner", "pacing", "polling",
      "fetching", "session", "dispatch", "sending", "talk", "handlers"},
-    {"bridge", "runtime", "asgi", "asgi_wire"},
+    {"bridge", "runtime", "owners", "asgi", "asgi_wire"},
     {"cli", "server", "sandbox", "testing"},
 ]  # fmt: skip
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -24,7 +24,7 @@ from chanbridge.transcode.plan import Loss, Plan, Step
 RequestState = Literal["ok", "quarantined", "unowned"]
 
 
-class Arrival(msgspec.Struct, kw_only=True):
+class Arrival(msgspec.Struct, kw_only=True, gc=False):
     """One request (or one body of a poll) with what was parsed from it; each event names its account."""
 
     account: str
@@ -350,5 +350,9 @@ class Store(Protocol):
     parked: Any
 
     async def start(self) -> None: ...
+
+    async def take_from(self, is_dead: Callable[[str], bool]) -> None:
+        """Give back what dead owners hold."""
+        ...
 
     async def close(self) -> None: ...

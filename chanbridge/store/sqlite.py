@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -37,15 +40,26 @@ class SqliteStore:
             await self.engine.close()
             raise
 
+    async def take_from(self, is_dead: Callable[[str], bool]) -> None:
+        """Give back what dead owners hold: nobody need wait until their leases are over."""
+        await self.engine.write(partial(_take_from, is_dead))
+
     async def close(self) -> None:
         """Finish what has queued, and close the file."""
         await self.engine.close()
 
 
-def _migrate(connection: object) -> None:
-    import sqlite3
+def _take_from(is_dead: Callable[[str], bool], connection: sqlite3.Connection) -> None:
+    for table in ("pending", "sending", "files", "cursors"):
+        due = ", due = 0" if table == "pending" else ", due = backoff" if table == "sending" else ""
+        owners = connection.execute(f"SELECT DISTINCT owner FROM {table} WHERE owner <> ''").fetchall()  # noqa: S608
+        connection.executemany(
+            f"UPDATE {table} SET owner = '', until = 0{due} WHERE owner = ?",  # noqa: S608
+            [(row[0],) for row in owners if is_dead(row[0])],
+        )
 
-    assert isinstance(connection, sqlite3.Connection)
+
+def _migrate(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
         raise StoreError(f"the store was written by a newer chanbridge (schema {version}): update chanbridge")

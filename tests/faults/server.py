@@ -1,4 +1,4 @@
-"""Magpie's API on the loopback: it writes down what it accepted, and may kill its client before it answers."""
+"""Magpie on the loopback: it writes down what it accepted, and may kill its client before it answers."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def serve(provider: Provider) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST
+        do_GET = do_POST  # noqa: N815
 
         def _body(self) -> bytes:
             if self.headers.get("transfer-encoding", "") != "chunked":

@@ -1,4 +1,4 @@
-"""What was acknowledged is handled, whenever the process is killed; a handler that runs twice replies once."""
+"""What was acknowledged is handled, whenever the process is killed; a handler run twice replies once."""
 
 import signal
 import urllib.error
@@ -76,3 +76,17 @@ def post(url, text):
             return answer.status == 200
     except (urllib.error.URLError, ConnectionError):
         return False
+
+
+@pytest.mark.parametrize("point", ["accepted", "recorded"])
+def test_a_process_that_is_started_again_goes_on_at_once(children, provider, point):
+    if point == "accepted":
+        provider.deadly = "/upload"
+        children.killed(do="send")
+    else:
+        children.killed(do="send", kill=["recorded", "/upload"])
+
+    found = children.run(do="resume", late_s=0)
+
+    assert found["states"] == ["sent", "sent"]
+    assert provider.count("/push") == 2

@@ -1,4 +1,4 @@
-"""A send of three requests (upload, wait, post), its process killed at every point: by the provider's own log."""
+"""A send of three requests, its process killed at every point: by the log of the provider itself."""
 
 import pytest
 
