@@ -86,7 +86,7 @@ class Multipart(msgspec.Struct, frozen=True):
 Body: TypeAlias = bytes | MediaBody | Multipart
 
 
-class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One HTTP request. ``idempotent``: repeating it does no harm (a GET by nature)."""
 
     method: str
@@ -185,7 +185,7 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, stream=True)
 
 
-class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
+class HttpResponse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One HTTP response. ``blob`` is the media store's handle of a downloaded body."""
 
     status: int = 200

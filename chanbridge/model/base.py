@@ -15,7 +15,7 @@ Natural = Annotated[int, Meta(ge=0)]
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
-class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A piece of the uniform schema. Each class says ``kw_only=True``: msgspec does not inherit that.
 
     Constructing one checks nothing: `chanbridge.model.check` does that once, at the edges.

@@ -33,7 +33,7 @@ _ABSENT: dict[str, Any] = {
 }  # fmt: skip
 
 
-class _Envelope(msgspec.Struct, omit_defaults=True):
+class _Envelope(msgspec.Struct, omit_defaults=True, gc=False):
     """A CloudEvent, in the order in which it is written."""
 
     specversion: str

@@ -10,12 +10,12 @@ from msgspec import Raw, Struct, field
 Stamp = str | int | float | None
 
 
-class Profile(Struct, frozen=True):
+class Profile(Struct, frozen=True, gc=False):
     name: str | None = None
     username: str | None = None
 
 
-class Person(Struct, frozen=True):
+class Person(Struct, frozen=True, gc=False):
     """Of ``contacts[]``."""
 
     profile: Profile | None = None
@@ -25,16 +25,16 @@ class Person(Struct, frozen=True):
     identity_key_hash: str | None = None
 
 
-class Metadata(Struct, frozen=True):
+class Metadata(Struct, frozen=True, gc=False):
     display_phone_number: str | None = None
     phone_number_id: str | None = None
 
 
-class Said(Struct, frozen=True):
+class Said(Struct, frozen=True, gc=False):
     body: str = ""
 
 
-class About(Struct, frozen=True):
+class About(Struct, frozen=True, gc=False):
     """Of ``context``: what a message refers to."""
 
     id: str | None = None
@@ -43,7 +43,7 @@ class About(Struct, frozen=True):
     referred_product: dict[str, Any] | None = None
 
 
-class File(Struct, frozen=True):
+class File(Struct, frozen=True, gc=False):
     id: str = ""
     link: str | None = None  # of what another application sent
     mime_type: str | None = None
@@ -54,7 +54,7 @@ class File(Struct, frozen=True):
     animated: bool | None = None
 
 
-class Place(Struct, frozen=True):
+class Place(Struct, frozen=True, gc=False):
     latitude: float
     longitude: float
     name: str | None = None
@@ -62,19 +62,19 @@ class Place(Struct, frozen=True):
     url: str | None = None
 
 
-class Reacted(Struct, frozen=True):
+class Reacted(Struct, frozen=True, gc=False):
     message_id: str
     emoji: str | None = None
 
 
-class Tapped(Struct, frozen=True):
+class Tapped(Struct, frozen=True, gc=False):
     """Of a button of a template."""
 
     text: str | None = None
     payload: str | None = None
 
 
-class Interactive(Struct, frozen=True):
+class Interactive(Struct, frozen=True, gc=False):
     type: str = ""
     button_reply: Reply | None = None
     list_reply: Reply | None = None
@@ -82,39 +82,39 @@ class Interactive(Struct, frozen=True):
     call_permission_reply: CallPermission | None = None
 
 
-class Reply(Struct, frozen=True):
+class Reply(Struct, frozen=True, gc=False):
     id: str
     title: str | None = None
     description: str | None = None
 
 
-class FlowReply(Struct, frozen=True):
+class FlowReply(Struct, frozen=True, gc=False):
     name: str | None = None
     body: str | None = None
     response_json: Any = None
 
 
-class CallPermission(Struct, frozen=True):
+class CallPermission(Struct, frozen=True, gc=False):
     response: str = ""
     is_permanent: bool | None = None
     expiration_timestamp: Stamp = None
     response_source: str | None = None
 
 
-class Basket(Struct, frozen=True):
+class Basket(Struct, frozen=True, gc=False):
     catalog_id: str | None = None
     text: str | None = None
     product_items: list[BasketItem] = []
 
 
-class BasketItem(Struct, frozen=True):
+class BasketItem(Struct, frozen=True, gc=False):
     product_retailer_id: str
     quantity: float | str | None = None
     item_price: float | str | None = None
     currency: str | None = None
 
 
-class Referral(Struct, frozen=True):
+class Referral(Struct, frozen=True, gc=False):
     source_url: str | None = None
     source_id: str | None = None
     source_type: str | None = None
@@ -127,18 +127,18 @@ class Referral(Struct, frozen=True):
     ref: str | None = None
 
 
-class Unsupported(Struct, frozen=True):
+class Unsupported(Struct, frozen=True, gc=False):
     type: str | None = None
 
 
-class Changed(Struct, frozen=True):
+class Changed(Struct, frozen=True, gc=False):
     """Of ``edit`` and ``revoke``."""
 
     original_message_id: str
     message: Raw = Raw(b"{}")
 
 
-class SystemNotice(Struct, frozen=True):
+class SystemNotice(Struct, frozen=True, gc=False):
     type: str = ""
     wa_id: str | None = None
     new_wa_id: str | None = None
@@ -149,11 +149,11 @@ class SystemNotice(Struct, frozen=True):
     previous_parent_user_id: str | None = None
 
 
-class HistoryContext(Struct, frozen=True):
+class HistoryContext(Struct, frozen=True, gc=False):
     status: str | None = None
 
 
-class Item(Struct, frozen=True):
+class Item(Struct, frozen=True, gc=False):
     """Of ``messages[]``, ``message_echoes[]`` and the messages of a history."""
 
     id: str = ""
@@ -189,18 +189,18 @@ class Item(Struct, frozen=True):
     history_context: HistoryContext | None = None
 
 
-class Pricing(Struct, frozen=True):
+class Pricing(Struct, frozen=True, gc=False):
     billable: bool | None = None
     pricing_model: str | None = None
     type: str | None = None
     category: str | None = None
 
 
-class Origin(Struct, frozen=True):
+class Origin(Struct, frozen=True, gc=False):
     type: str | None = None
 
 
-class Talk(Struct, frozen=True):
+class Talk(Struct, frozen=True, gc=False):
     """Of ``conversation`` in a status: the unit that was once billed, and its free entry point."""
 
     expiration_timestamp: Stamp = None
@@ -208,7 +208,7 @@ class Talk(Struct, frozen=True):
     pricing: Pricing | None = None
 
 
-class Status(Struct, frozen=True):
+class Status(Struct, frozen=True, gc=False):
     """Of ``statuses[]``: of messages, calls and payments."""
 
     id: str
@@ -241,33 +241,33 @@ class Value(Struct, frozen=True, forbid_unknown_fields=True):
     statuses: list[Raw] = []
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, gc=False):
     field: str
     value: Value
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     id: str
     changes: list[Change]
 
 
-class Body(Struct, frozen=True):
+class Body(Struct, frozen=True, gc=False):
     object: str
     entry: list[Entry]
 
 
-class AnyChange(Struct, frozen=True):
+class AnyChange(Struct, frozen=True, gc=False):
     field: str
     value: Raw
 
 
-class AnyEntry(Struct, frozen=True):
+class AnyEntry(Struct, frozen=True, gc=False):
     id: str = ""
     time: Stamp = None
     changes: list[Raw] = []
 
 
-class AnyBody(Struct, frozen=True):
+class AnyBody(Struct, frozen=True, gc=False):
     entry: list[Raw]
     object: str = ""
 
