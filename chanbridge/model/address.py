@@ -95,7 +95,7 @@ class Conversation(Model, kw_only=True):
     @property
     def key(self) -> str:
         """``account/id[#thread]``, each piece percent-encoded."""
-        return _key(self.account, self.id, self.thread)
+        return _key(self.account, self.address, self.thread)
 
     @property
     def id(self) -> str:
@@ -116,8 +116,8 @@ class Key(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def _key(account: str, id: str, thread: str) -> str:
-    key = f"{quote(account, safe='')}/{quote(id, safe='+@.:')}"
+def _key(account: str, address: str, thread: str) -> str:
+    key = f"{quote(account, safe='')}/{quote(address.partition(':')[2], safe='+@.:')}"
     return f"{key}#{quote(thread, safe='')}" if thread else key
 
 
