@@ -220,6 +220,7 @@ class Lane(NamedTuple):
     item: Queued
     now: float
     owner: str = ""
+    turn: int = 0  # names the lease
 
 
 class Settled(msgspec.Struct, kw_only=True):

@@ -31,12 +31,15 @@ def queue(connection: sqlite3.Connection, conversation: Conversation, due: float
 def held(connection: sqlite3.Connection, lane: Lane) -> bool:
     """Say whether a conversation is still held by the one who leased it."""
     row = connection.execute(
-        "SELECT 1 FROM sending WHERE conversation = ? AND owner = ?", (lane.conversation.key, lane.owner)
+        "SELECT 1 FROM sending WHERE conversation = ? AND owner = ? AND turn = ?",
+        (lane.conversation.key, lane.owner, lane.turn),
     ).fetchone()
     return row is not None
 
 
-def following(connection: sqlite3.Connection, key: str, account: str, now: float, owner: str) -> Lane | None:
+def following(
+    connection: sqlite3.Connection, key: str, account: str, now: float, owner: str, turn: int
+) -> Lane | None:
     """Give the next item of a held conversation; if there is none just now, give the conversation back."""
     row = connection.execute(_NEXT, (key, now)).fetchone()
     if row is None:
@@ -57,7 +60,7 @@ def following(connection: sqlite3.Connection, key: str, account: str, now: float
         item=item, frozen=bool(row["frozen"]), record=row["record"] or b"",
         planned=planned[0] if planned else "", last=row["step"] == last,
     )  # fmt: skip
-    return Lane(account, conversation, queued, now, owner)
+    return Lane(account, conversation, queued, now, owner, turn)
 
 
 def _give_back(connection: sqlite3.Connection, key: str) -> None:

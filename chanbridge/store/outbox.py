@@ -31,9 +31,13 @@ _DUE = (
     "SELECT s.conversation, s.account, h.account FROM sending s LEFT JOIN holds h ON h.account = s.account"
     " WHERE s.due <= ?1 AND s.until <= ?1 AND (h.account IS NULL OR h.until <= ?1) ORDER BY s.due LIMIT ?2"
 )
+_TAKE = (
+    "UPDATE sending SET owner = ?1, until = ?2, due = ?2, turn = abs(random()) WHERE conversation = ?3"
+    " RETURNING turn"
+)
 _RECORD = (  # only while it is ours to send: leased, and neither dropped nor planned anew
     "UPDATE outbox SET record = ?1, frozen = ?2 WHERE seq = ?3 AND state = 'queued' AND EXISTS"
-    " (SELECT 1 FROM sending s WHERE s.conversation = outbox.conversation AND s.owner = ?4)"
+    " (SELECT 1 FROM sending s WHERE s.conversation = outbox.conversation AND s.owner = ?4 AND s.turn = ?5)"
 )
 
 
@@ -113,11 +117,8 @@ class Outbox:
         for key, account, hold in connection.execute(_DUE, (now, limit)).fetchall():
             if account in held:
                 continue
-            connection.execute(
-                "UPDATE sending SET owner = ?, until = ?, due = ? WHERE conversation = ?",
-                (owner, until, until, key),
-            )
-            lane = following(connection, key, account, now, owner)
+            turn = connection.execute(_TAKE, (owner, until, key)).fetchall()[0][0]
+            lane = following(connection, key, account, now, owner, turn)
             if lane is None:
                 continue
             lanes.append(lane)
@@ -174,12 +175,12 @@ class Outbox:
 
         False: the item is no longer ours to send, and nothing was written.
         """
-        row = (record, pack(item), lane.item.seq, lane.owner)
+        row = (record, pack(item), lane.item.seq, lane.owner, lane.turn)
         return await self._engine.write(lambda c: c.execute(_RECORD, row).rowcount == 1)
 
     async def thaw(self, lane: Lane) -> bool:
         """Forget a record in which nothing has left: the item may be planned anew."""
-        row = (None, None, lane.item.seq, lane.owner)
+        row = (None, None, lane.item.seq, lane.owner, lane.turn)
         return await self._engine.write(lambda c: c.execute(_RECORD, row).rowcount == 1)
 
     async def settle(self, lane: Lane, settled: Settled, now: dt.datetime) -> tuple[list[Entry], Lane | None]:
@@ -289,7 +290,7 @@ def _add_steps(
 def _next(lane: Lane, now: float, connection: sqlite3.Connection) -> Lane | None:
     if not held(connection, lane):
         return None
-    return following(connection, lane.conversation.key, lane.account, now, lane.owner)
+    return following(connection, lane.conversation.key, lane.account, now, lane.owner, lane.turn)
 
 
 def _hold(

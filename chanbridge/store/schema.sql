@@ -144,6 +144,7 @@ CREATE TABLE sending (                     -- a row while a conversation has som
     due REAL NOT NULL DEFAULT 0,
     backoff REAL NOT NULL DEFAULT 0,       -- it is not tried before, whatever is added
     owner TEXT NOT NULL DEFAULT '',
+    turn INTEGER NOT NULL DEFAULT 0,       -- names this lease: its owner may have lost it and got another
     until REAL NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sending_due ON sending (due);

@@ -60,7 +60,7 @@ class Settling:
         if not ours:
             return entries, None
         return entries, following(
-            connection, lane.conversation.key, lane.account, now.timestamp(), lane.owner
+            connection, lane.conversation.key, lane.account, now.timestamp(), lane.owner, lane.turn
         )
 
     def _sent(

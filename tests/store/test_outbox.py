@@ -486,3 +486,14 @@ async def test_menus_of_long_ago_are_forgotten(store):
     kept = await store.engine.read(lambda c: c.execute("SELECT count(*) FROM reply_maps").fetchone()[0])
 
     assert kept == 20
+
+
+async def test_who_lost_a_lease_and_got_another_may_not_go_on_with_the_first(store):
+    id = await store.outbox.add(outgoing("Hello"))
+    [old] = await lease(store, "a")
+    [new] = await lease(store, "a", at(61))  # its machine had slept
+
+    assert await store.outbox.record(new, b"[1]", new.item.item) is True
+    assert await store.outbox.record(old, b"[2]", old.item.item) is False
+    assert await store.outbox.settle(old, failed(), at(62)) == ([], None)
+    assert await states(store, id) == ["queued"]
