@@ -70,14 +70,15 @@ def canonical(digits: str) -> str:
 
 def identities(wa_id: str | None, user_id: str | None, parent: str | None = None) -> Identities:
     """List what somebody is known by, the most stable first; any of the ids may be missing."""
-    number: Identities = ()
+    known = []
+    if user_id:
+        known.append(cb.Identity(kind="bsuid", value=user_id))
+    if parent:
+        known.append(cb.Identity(kind="parent_bsuid", value=parent))
     if wa_id:
         phone = canonical(wa_id) if wa_id.isdigit() else wa_id
-        number = (cb.Identity(kind="phone", value=phone), cb.Identity(kind="wa_id", value=wa_id))
-    if not (user_id or parent):
-        return number
-    scoped: tuple[tuple[cb.IdentityKind, str | None], ...] = (("bsuid", user_id), ("parent_bsuid", parent))
-    return (*(cb.Identity(kind=kind, value=value) for kind, value in scoped if value), *number)
+        known += (cb.Identity(kind="phone", value=phone), cb.Identity(kind="wa_id", value=wa_id))
+    return tuple(known)
 
 
 def address_of(known: Identities) -> str:
