@@ -252,3 +252,22 @@ async def test_a_file_that_a_channel_does_not_take_becomes_a_link_to_us(tmp_path
     [sent] = providers.pigeon.sent
     assert "The manual" in sent["body"]
     assert "https://hooks.example.com/media/" in sent["body"]
+
+
+async def test_a_provider_that_says_they_opted_out_is_believed(tmp_path):
+    providers = Providers()
+    providers.pigeon.script = [cb.HttpResponse.of_json({"code": 34}, status=403)]
+    bridge = make_bridge(tmp_path, providers)
+    told = []
+    bridge.on(cb.ConsentChanged)(told.append)
+    async with bridge:
+        receipt = await bridge.send(f"pigeon:{ADA}", "Hello", account="main")
+        with pytest.raises(cb.SendError, match="recipient_opted_out"):
+            await receipt.until("submitted", timeout=5)
+        await eventually(lambda: told)
+
+        with pytest.raises(cb.SendError, match="opted out of all"):
+            await bridge.send(f"pigeon:{ADA}", "Again", account="main")
+
+    assert (told[0].granted, told[0].via, told[0].scope) == (False, "block", "all")
+    assert len(providers.pigeon.sent) == 1

@@ -10,7 +10,7 @@ import msgspec
 
 from chanbridge.model.base import Ref
 from chanbridge.model.errors import Failure
-from chanbridge.model.events import Fact, MessageStatus
+from chanbridge.model.events import ConsentChanged, Fact, MessageStatus
 from chanbridge.model.message import Message
 from chanbridge.store import menus
 from chanbridge.store.base import Entry, Lane, Settled
@@ -19,6 +19,7 @@ from chanbridge.store.journal import Journal
 from chanbridge.store.lanes import following, held
 from chanbridge.store.places import alias, load, remember
 from chanbridge.store.targets import Known, add_fact, name, settle_unknown, step_key, unpack
+from chanbridge.transcode.plan import Step
 
 Outcome = Literal["sent", "again", "drop"]
 _DROP = (  # not what may be under way: nobody knows what comes of that
@@ -112,7 +113,27 @@ class Settling:
         ).fetchall()
         fact: Fact = "expired" if settled.state == "expired" else "failed"
         entries = self.tell(connection, Known(item.message, item.step), fact, failure, now)
-        return entries + self._canceled(connection, item.message, [row[0] for row in rest], failure, now)
+        entries += self._canceled(connection, item.message, [row[0] for row in rest], failure, now)
+        return entries + self._opted_out(connection, lane, failure, now)
+
+    def _opted_out(
+        self, connection: sqlite3.Connection, lane: Lane, failure: Failure | None, now: dt.datetime
+    ) -> list[Entry]:
+        """Believe a provider that refuses because the contact does not want to be written to."""
+        if failure is None or failure.code != "recipient_opted_out" or failure.provider is None:
+            return []
+        item = lane.item.item
+        marketing = isinstance(item, Step) and item.category == "marketing"
+        event = ConsentChanged(
+            account=lane.account,
+            conversation=lane.conversation,
+            time=now,
+            granted=False,
+            scope="marketing" if marketing else "all",
+            via="block",
+            evidence=f"the provider refused with {failure.provider.code}",
+        )
+        return self._journal.place(connection, event, now, None)
 
     def _canceled(
         self, connection: sqlite3.Connection, message: str, steps: list[int], failure: Failure | None,
