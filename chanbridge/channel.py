@@ -293,20 +293,15 @@ def each(
         raw = _raw(item)
         try:
             found = parse(item)
-            events = [found] if isinstance(found, _FOUND) else list(found)
+            events = found if type(found) is list else [found] if isinstance(found, _FOUND) else list(found)
         except Exception as error:  # a plugin's mistake must not lose the rest
             yield ProviderEvent(
                 provider_type="malformed", account_id=account_id, error=_problem(error), raw=raw
             )
         else:
             for event in events:
-                yield _with_raw(event, raw)
-
-
-def _with_raw(event: Found, raw: Raw) -> Found:
-    return (
-        msgspec.structs.replace(event, raw=raw) if isinstance(event, Event) and event.raw is None else event
-    )
+                has_raw = getattr(event, "raw", raw) is not None  # a Wake cannot have one
+                yield event if has_raw else msgspec.structs.replace(event, raw=raw)
 
 
 def _raw(item: object) -> Raw:

@@ -231,7 +231,7 @@ class Status(Struct, frozen=True, gc=False):
     payment: dict[str, Any] | None = None
 
 
-class Value(Struct, frozen=True, forbid_unknown_fields=True):
+class Value(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """The usual ``value``; one that holds anything else is read key by key."""
 
     metadata: Metadata
