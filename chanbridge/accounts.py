@@ -72,6 +72,7 @@ class Accounts(Mapping[str, AnyChannel]):
         self, configured: Mapping[str, Configured], *, public_url: str = "", clock: Clock = utc_now
     ) -> None:
         self.public_url = public_url.rstrip("/")
+        self.broken: frozenset[str] = frozenset()  # configured, but their plugin does not load
         self._configured = configured
         self._channels = {name: self._build(name, clock) for name in configured}
         self.doors: dict[str, Door] = {}

@@ -20,7 +20,7 @@ from chanbridge.handlers import Handlers
 from chanbridge.hooks import Hooks
 from chanbridge.model.address import Contact, Conversation
 from chanbridge.model.base import Ref
-from chanbridge.model.errors import ConfigError, Unsupported, ValidationError
+from chanbridge.model.errors import ConfigError, PluginError, Unsupported, ValidationError
 from chanbridge.model.events import Event
 from chanbridge.model.ids import new_id
 from chanbridge.model.media import Media
@@ -77,7 +77,11 @@ class Bridge:
     @classmethod
     def from_settings(cls, settings: Settings, registry: Registry) -> Bridge:
         """Make a bridge of settings that are loaded already."""
-        return cls(configured(settings, registry), settings=settings, hooks=registry.load_hooks())
+        bridge = cls(configured(settings, registry), settings=settings, hooks=registry.load_hooks())
+        bridge.accounts.broken = frozenset(settings.broken)
+        for account, problem in settings.broken.items():
+            _log.error("account.broken", extra={"account": account, "problem": problem})
+        return bridge
 
     # what happens to events
 
@@ -311,6 +315,8 @@ class Bridge:
     def _channel(self, account: str) -> Channel[Any]:
         channel = self.accounts.get(account)
         if channel is None:
+            if account in self.settings.broken:
+                raise PluginError(account, f"cannot be used: {self.settings.broken[account]}")
             names = ", ".join(self.accounts) or "none"
             raise ValidationError("account", f"no account '{account}' is configured (there is {names})")
         return channel
@@ -329,7 +335,7 @@ class Bridge:
 
 def configured(settings: Settings, registry: Registry) -> list[Configured]:
     """List the accounts of a configuration; raise `ConfigError` if a channel is not installed."""
-    if not settings.accounts:
+    if not settings.accounts and not settings.broken:
         raise ConfigError(f"{settings.path}: no accounts: add one, or run 'chanbridge init'")
     return [
         Configured(

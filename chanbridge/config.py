@@ -22,7 +22,7 @@ from chanbridge.config_source import KeyPath, Resolver, Source, child_type, deco
 from chanbridge.model.errors import ChanbridgeError, ConfigError, PluginError
 from chanbridge.model.schemas import config_schema
 from chanbridge.placeholder import placeholder
-from chanbridge.registry import Registry
+from chanbridge.registry import NoChannel, Registry
 from chanbridge.secret import Secret
 from chanbridge.transcode.plan import Policy
 
@@ -86,6 +86,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     policy: DeliveryPolicy = DeliveryPolicy()
     allow_literal_secrets: bool = False
     accounts: dict[str, AccountSettings] = {}
+    broken: dict[str, str] = {}  # accounts whose plugin does not load, and why: they harm no other
 
     def __repr__(self) -> str:
         return (
@@ -147,6 +148,7 @@ class _Reading:
         self._registry = registry
         literals = literals or source.table.get("allow_literal_secrets") is True
         self._resolver = Resolver(source, environ, literals=literals)
+        self._broken: dict[str, str] = {}
         self._over = {key: environ[name] for name, key in _ENVIRONMENT.items() if environ.get(name)}
 
     def settings(self, path: Path) -> Settings:
@@ -171,6 +173,7 @@ class _Reading:
             policy=document.policy,
             allow_literal_secrets=document.allow_literal_secrets,
             accounts={name: account for name, account in made.items() if account is not None},
+            broken=self._broken,
         )
 
     def _named(self, accounts: Any) -> dict[str, dict[str, Any]]:
@@ -197,7 +200,8 @@ class _Reading:
         config = self._checked(cls.Config, rest, path)
         if policy is None or config is None:
             return None
-        self._set_up(core.channel, Account(name, config), path)
+        if not self._set_up(core.channel, Account(name, config), path):
+            return None
         return AccountSettings(
             name=name,
             channel=core.channel,
@@ -207,8 +211,8 @@ class _Reading:
             allow_from=core.allow_from,
         )
 
-    def _set_up(self, channel: str, account: Account[Any], path: KeyPath) -> None:
-        """Note what the channel itself finds wrong with its configuration, beyond the type of each key."""
+    def _set_up(self, channel: str, account: Account[Any], path: KeyPath) -> bool:
+        """Note what the channel itself finds wrong with its configuration; False if its code fails."""
         try:
             self._registry.build(channel, account)
         except ConfigError as error:
@@ -216,17 +220,23 @@ class _Reading:
                 key, colon, what = problem.partition(": ")
                 known = colon and key.partition(".")[0] in account.config.__struct_fields__
                 self._source.problem((*path, *key.split(".")) if known else path, what if known else problem)
+        except PluginError as error:
+            self._broken[account.name] = str(error)
+            return False
         except ChanbridgeError as error:
             self._source.problem(path, str(error))
+        return True
 
     def _channel(self, name: Any, path: KeyPath) -> Any:
         if not isinstance(name, str):
             return None
         try:
             return self._registry.channel(name)
-        except PluginError as error:
+        except NoChannel as error:
             self._source.problem((*path, "channel"), str(error))
-            return None
+        except PluginError as error:
+            self._broken[str(path[-1])] = str(error)
+        return None
 
     def _checked(self, type: type[Any], table: dict[str, Any], path: KeyPath) -> Any:
         """Resolve, check and convert a table; None, with the problems noted, if it does not fit."""

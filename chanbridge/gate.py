@@ -40,6 +40,8 @@ class Gate:
         """Give the channel of an account whose path and addresses let the request in."""
         channel = self._accounts.get(name)
         if channel is None:
+            if name in self._accounts.broken:
+                raise Refused(503, "plugin", LATER)  # the provider shall come again when it is mended
             raise Refused(404, "unknown_account")
         door = self._accounts.doors.get(name)
         if door is not None and (reason := door.refuses(below, request.peer)):

@@ -70,7 +70,9 @@ async def _results(
     settings: Settings, registry: Registry, accounts: list[AccountSettings], offline: bool
 ) -> AsyncIterator[Result]:
     yield Result("", "ok", f"{settings.path.name}: {len(settings.accounts)} account(s), every key is right")
-    if not settings.accounts:
+    for name, problem in settings.broken.items():
+        yield Result(name, "error", problem, "mend or update the plugin: the other accounts work")
+    if not settings.accounts and not settings.broken:
         yield Result("", "warning", "there is no account", "add one: chanbridge init")
     if not settings.public_url:
         mend = "set public_url to where the providers reach this server"
