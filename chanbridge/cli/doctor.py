@@ -70,8 +70,8 @@ async def _results(
     settings: Settings, registry: Registry, accounts: list[AccountSettings], offline: bool
 ) -> AsyncIterator[Result]:
     yield Result("", "ok", f"{settings.path.name}: {len(settings.accounts)} account(s), every key is right")
-    for name, problem in settings.broken.items():
-        yield Result(name, "error", problem, "mend or update the plugin: the other accounts work")
+    for name, why in settings.broken.items():
+        yield Result(name, "error", why, "mend or update the plugin: the other accounts work")
     if not settings.accounts and not settings.broken:
         yield Result("", "warning", "there is no account", "add one: chanbridge init")
     if not settings.public_url:
