@@ -248,15 +248,33 @@ Flow: TypeAlias = Generator[HttpRequest | Pause, HttpResponse, T]
 
 
 def decode_json(body: bytes, type: type[T] | Any = Any) -> T:
-    """Decode JSON into a type; raise `PayloadError` that says where, never what, is wrong."""
+    """Decode JSON into a type; raise `PayloadError` that says where, never what, is wrong.
+
+    Half of a surrogate pair is read as U+FFFD: what was cut in two costs a character, not the body.
+    """
     try:
         decoded: T = msgspec.json.decode(body, type=type)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PayloadError(f"unexpected JSON: {_where(error)}") from error
+        mended = with_whole_characters(body)
+        if mended != body:
+            return decode_json(mended, type)
+        raise PayloadError(f"unexpected JSON: {unquoted(error)}") from error
     return decoded
 
 
-def _where(error: Exception) -> str:
+def with_whole_characters(body: bytes) -> bytes:
+    """Write escaped halves of surrogate pairs (``\\ud83d`` alone) in JSON as ``\\ufffd``; all else stays."""
+    return _ESCAPE.sub(lambda found: b"\\ufffd" if found["half"] else found[0], body)
+
+
+# Every escape is passed over whole, so that the u behind an escaped backslash begins none.
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+
+
+def unquoted(error: Exception) -> str:
     """Keep what msgspec says of types and places, drop any value or unknown name it quotes."""
     said, at, path = str(error).rpartition(" - at `")
     rule = re.split("""['"]|(?<=unknown field) `""", said if at else path)[0].strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Literal
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chanbridge as cb
-from chanbridge.http import decode_json
+from chanbridge.http import decode_json, with_whole_characters
 
 TOKENS = st.from_regex("[A-Za-z][A-Za-z0-9-]*", fullmatch=True)
 VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=","))
@@ -167,6 +168,29 @@ def test_an_error_of_json_says_where() -> None:
         decode_json(b'{"id": 5}', Answer)
 
     assert str(raised.value) == "unexpected JSON: Expected `str`, got `int` - at `$.id`"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (rb"\ud83d", "\ufffd"),
+        (rb"\uDE00\ud83d", "\ufffd\ufffd"),
+        (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (rb"\ud83d\n", "\ufffd\n"),
+        (rb"\\ud83d \ud83d", "\\ud83d \ufffd"),
+    ],
+)
+def test_half_a_surrogate_pair_in_json_is_read_as_the_replacement_character(
+    written: bytes, read: str
+) -> None:
+    assert decode_json(b'{"id": "%s"}' % written, Answer) == Answer(id=read)
+
+
+@given(st.text())
+def test_json_of_whole_characters_is_not_touched(text: str) -> None:
+    body = json.dumps(text.encode("utf-8", "replace").decode()).encode()
+
+    assert with_whole_characters(body) == body
 
 
 def test_a_stand_in_answers_any_type() -> None:

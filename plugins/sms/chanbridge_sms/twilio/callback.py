@@ -6,7 +6,6 @@ import base64
 import binascii
 import datetime as dt
 import decimal
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 
 import chanbridge as cb
+from chanbridge.http import decode_json
 from chanbridge_sms.addresses import PHONE_APPS, kind, received, split_app
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{56,}={0,2}")
@@ -160,8 +160,8 @@ def relation(call: Callback) -> cb.Relation | None:
 def add_ons(call: Callback) -> Any:
     """Give the results of Twilio's add-ons; as text if they are no JSON."""
     try:
-        return json.loads(call.add_ons)
-    except (ValueError, RecursionError):
+        return decode_json(call.add_ons.encode())
+    except cb.PayloadError:
         return call.add_ons
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 import chanbridge as cb
+from chanbridge.http import decode_json
 from chanbridge.transcode.gsm import is_gsm
 from chanbridge_sms import keywords
 from chanbridge_sms.addresses import received, split_app
@@ -217,8 +218,8 @@ def _items(request: cb.HttpRequest) -> list[msgspec.Raw]:
 
 def _notice(item: msgspec.Raw) -> cb.ProviderEvent:
     try:
-        notice = msgspec.json.decode(item, type=_Notice)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        notice: _Notice = decode_json(bytes(item), _Notice)
+    except cb.PayloadError as error:
         raise cb.PayloadError("the body is no JSON object that Twilio would send") from error
     return cb.ProviderEvent(provider_type=notice.type or "unknown", provider_id=notice.id, time=notice.time)
 

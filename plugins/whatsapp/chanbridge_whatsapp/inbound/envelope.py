@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 import chanbridge as cb
+from chanbridge.http import decode_json, with_whole_characters
 from chanbridge_whatsapp.errors import failure, problem_of
 from chanbridge_whatsapp.inbound import wire
 from chanbridge_whatsapp.inbound.account import account_event
@@ -41,12 +42,17 @@ _list_of_raw = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def parse(request: cb.HttpRequest) -> Iterator[Any]:
-    """Give every event of a webhook; raise `PayloadError` if it is no webhook at all."""
+    """Give every event of a webhook; what is no webhook at all is one `ProviderEvent`, too."""
+    return _found(request.content)
+
+
+def _found(content: bytes) -> Iterator[Any]:
     try:
-        body = wire.body.decode(request.content)
+        body = wire.body.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _any_body(request)
-    return _usual_body(body) if _is_usual(body) else _any_body(request)
+        mended = with_whole_characters(content)  # else half of an emoji would cost every message
+        return _any_body(content) if mended == content else _found(mended)
+    return _usual_body(body) if _is_usual(body) else _any_body(content)
 
 
 def _is_usual(body: wire.Body) -> bool:
@@ -93,11 +99,14 @@ def _raw(item: msgspec.Raw) -> cb.Raw:
         return cb.Raw.of(bytes(item))
 
 
-def _any_body(request: cb.HttpRequest) -> Iterator[Any]:
-    body: wire.AnyBody = request.json(wire.AnyBody)
+def _any_body(content: bytes) -> Iterator[Any]:
+    return cb.each([cb.Raw.of(content)], _whole)
+
+
+def _whole(raw: cb.Raw) -> Any:
+    body: wire.AnyBody = decode_json(raw.content, wire.AnyBody)
     if body.object != OBJECT:
-        raw = cb.Raw.of(request.content)
-        return iter([cb.ProviderEvent(provider_type=body.object or "untyped", raw=raw)])
+        return cb.ProviderEvent(provider_type=body.object or "untyped")
     return cb.each(body.entry, _entry)
 
 
