@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import click
 
 from chanbridge.cli.common import pairs
+from chanbridge.cli.reading import json_problem, text_of
 from chanbridge.model.base import Ref
+from chanbridge.model.errors import ValidationError
 from chanbridge.model.media import Media, MediaRole
 from chanbridge.model.message import Message, Relation, actions
 from chanbridge.model.parts import MediaPart, Part, Template, Text
@@ -28,7 +30,7 @@ class Wanted(NamedTuple):
     buttons: tuple[str, ...] = ()
     quick_replies: tuple[str, ...] = ()
     template: str = ""
-    language: str = "en"
+    language: str = ""
     params: tuple[str, ...] = ()
     document: Path | None = None
     reply_to: str = ""
@@ -39,8 +41,9 @@ def compose(wanted: Wanted) -> Message:
     """Build the message; raise `click.UsageError`, naming the option, where they do not go together."""
     if wanted.document:
         return _from_document(wanted)
-    if wanted.params and not wanted.template:
-        raise click.UsageError("--param: needs --template")
+    for name, given in (("--param", wanted.params), ("--language", wanted.language)):
+        if given and not wanted.template:
+            raise click.UsageError(f"{name}: needs --template")
     if wanted.caption and not wanted.media:
         raise click.UsageError("--caption: needs --media")
     parts = _parts(wanted)
@@ -66,32 +69,47 @@ def _from_document(wanted: Wanted) -> Message:
         document = sys.stdin.buffer.read() if str(wanted.document) == "-" else wanted.document.read_bytes()
     except OSError as error:
         raise click.UsageError(f"--json: {wanted.document} cannot be read: {type(error).__name__}") from error
-    message = decode_message(document)
+    problem = json_problem(document)
+    if problem:
+        raise click.UsageError(f"--json: {_named(wanted.document)} {problem}")
+    try:
+        message = decode_message(document)
+    except ValidationError as error:
+        raise click.UsageError(f"--json: {_named(wanted.document)}: {error}") from error
     relation = _relation(wanted.reply_to) or message.relation
     return message.replace(relation=relation, category=wanted.category or message.category)
+
+
+def _named(document: Path) -> str:
+    return "standard input" if str(document) == "-" else str(document)
 
 
 def _parts(wanted: Wanted) -> list[Part]:
     if wanted.template:
         shown = (Text(text=wanted.text),) if wanted.text else ()
         values = pairs(wanted.params, "--param")
-        return [Template(name=wanted.template, language=wanted.language, parameters=values, preview=shown)]
+        return [
+            Template(name=wanted.template, language=wanted.language or "en", parameters=values, preview=shown)
+        ]
     files = [_file(source) for source in wanted.media]
-    text = wanted.text if wanted.text is not None else _piped(bool(files))
-    words: list[Part] = [Text(text=text)] if text else []
+    text = wanted.text if wanted.text is not None else "" if files else _piped()
+    words: list[Part] = [Text(text=text)] if text.strip() else []
     if not files:
         if not words:
             raise click.UsageError("TEXT: there is nothing to send")
         return words
     caption = wanted.caption or text
-    if caption:
+    if caption.strip():
         files[0] = files[0].replace(caption=Text(text=caption))
     return [*(words if wanted.caption else []), *files]
 
 
-def _piped(has_media: bool) -> str:
-    """The text on standard input; with media there need be none, and a terminal is not waited for."""
-    return "" if has_media and sys.stdin.isatty() else sys.stdin.read().rstrip("\n") if not has_media else ""
+def _piped() -> str:
+    """The text on standard input."""
+    try:
+        return text_of(sys.stdin.buffer.read()).rstrip("\n")
+    except ValueError as error:
+        raise click.UsageError(f"TEXT: standard input {error}") from error
 
 
 def _file(source: str) -> MediaPart:
@@ -99,6 +117,9 @@ def _file(source: str) -> MediaPart:
     role = _ROLES.get(mime.partition("/")[0], "document")
     if source.startswith(("http://", "https://")):
         return MediaPart(role=role, media=Media(url=source, mime=mime))
+    if "://" in source:
+        scheme = source.partition("://")[0]
+        raise click.UsageError(f"--media: {scheme}:// is not fetched: use a path or an http(s) URL")
     path = Path(source)
     if not path.is_file():
         raise click.UsageError(f"--media: no file '{source}'")

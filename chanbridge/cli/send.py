@@ -35,7 +35,7 @@ _WAITS = ("queued", *(fact for fact in get_args(Fact) if fact not in {"failed", 
 @click.option(
     "--template", metavar="NAME", default="", help="Send a template; TEXT is its preview elsewhere."
 )
-@click.option("--language", metavar="TAG", default="en", help="Language of the template; else en.")
+@click.option("--language", metavar="TAG", default="", help="Language of the template; else en.")
 @click.option("--param", metavar="SLOT=VALUE", multiple=True, help="Fill in a variable of the template.")
 @click.option(
     "--json",
@@ -101,6 +101,8 @@ def command(
     """
     if all_channels and not only_plan:
         raise click.UsageError("--all: needs --plan")
+    if only_plan and dry_run:
+        raise click.UsageError("--plan: not together with --dry-run, which prints requests, not steps")
     wanted = Wanted(text, media, caption, button, quick_reply, template, language, param)
     message = compose(wanted._replace(document=document, reply_to=reply_to, category=category))
     registry = new_registry()

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from chanbridge.cli.output import json_option, plain, print_json, wants_json
+from chanbridge.cli.reading import json_problem
 
 
 @click.command()
@@ -63,10 +64,7 @@ def documents(file: IO[bytes]) -> list[tuple[str, Document | str]]:
 
 
 def _decoded(content: bytes) -> Document | str:
-    try:
-        return Document(msgspec.json.decode(content))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return f"is no JSON: {error}"
+    return json_problem(content) or Document(msgspec.json.decode(content))
 
 
 def _problems(document: Any, name: str | None) -> list[str]:

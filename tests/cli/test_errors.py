@@ -49,3 +49,51 @@ def test_a_bug_is_one_line_with_its_place_and_without_its_words(cli, monkeypatch
     assert ran.err.startswith("chanbridge: internal error: RuntimeError at ")
     assert "test_errors.py" in ran.err
     assert "a secret" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (b'{"parts": [\n {"kind": }]}', "is no JSON: invalid character: line 2, byte 11"),
+        (b'{"parts": [\n', "is no JSON: it ends too early: line 2, byte 1"),
+        (b'{"a": "x\xff"}', "is no JSON: not UTF-8: line 1, byte 9"),
+        (
+            rb'["\ud83d\ude00 \\ud800", "\ud800 x"]',
+            r"is no JSON: half of a surrogate pair (\ud800 to \udfff): line 1, byte 27",
+        ),
+    ],
+)
+def test_json_that_is_none_is_told_with_its_place_and_the_option(cli, written, said):
+    sent = cli("send", "pigeon:+12025550123", "--json", "-", "--plan", stdin=written)
+    validated = cli("validate", "-", stdin=written)
+
+    assert (sent.code, sent.err) == (2, f"chanbridge send: --json: standard input {said}\n")
+    assert (validated.code, validated.json[0]["problems"]) == (1, [said])
+
+
+def test_a_document_that_is_no_message_is_told_with_its_option(cli):
+    ran = cli("send", "pigeon:+12025550123", "--json", "-", "--plan", stdin=b'{"parts": 1}')
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("chanbridge send: --json: standard input: parts")
+
+
+@pytest.mark.parametrize(
+    ("piped", "said"),
+    [
+        (b"a\0b", "standard input is no text: it has a zero byte"),
+        (b"ab\n\xff", "standard input is not UTF-8: line 2, byte 1"),
+        (b" \n\t\n", "there is nothing to send"),
+        (b"\xef\xbb\xbf\n", "there is nothing to send"),
+    ],
+)
+def test_what_is_piped_and_is_no_text_is_refused(cli, piped, said):
+    ran = cli("send", "pigeon:+12025550123", "--plan", stdin=piped)
+
+    assert (ran.code, ran.out, ran.err) == (2, "", f"chanbridge send: TEXT: {said}\n")
+
+
+def test_the_byte_order_mark_of_an_editor_is_not_sent(cli):
+    ran = cli("send", "pigeon:+12025550123", "--plan", stdin=b"\xef\xbb\xbfHi\n")
+
+    assert ran.json[0]["steps"][0]["parts"][0]["text"] == "Hi"
