@@ -257,7 +257,8 @@ def decode_json(body: bytes, type: type[T] | Any = Any) -> T:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         mended = with_whole_characters(body)
         if mended != body:
-            return decode_json(mended, type)
+            again: T = decode_json(mended, type)
+            return again
         raise PayloadError(f"unexpected JSON: {unquoted(error)}") from error
     return decoded
 

@@ -180,9 +180,7 @@ def test_an_error_of_json_says_where() -> None:
         (rb"\\ud83d \ud83d", "\\ud83d \ufffd"),
     ],
 )
-def test_half_a_surrogate_pair_in_json_is_read_as_the_replacement_character(
-    written: bytes, read: str
-) -> None:
+def test_half_a_surrogate_pair_in_json_is_read_as_a_replacement_character(written: bytes, read: str) -> None:
     assert decode_json(b'{"id": "%s"}' % written, Answer) == Answer(id=read)
 
 
