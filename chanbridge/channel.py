@@ -135,6 +135,7 @@ class Channel(Generic[C]):
     Config: ClassVar[type[msgspec.Struct]]
     hosts: ClassVar[tuple[str, ...]] = ()
     methods: ClassVar[tuple[str, ...]] = ("POST",)  # by which webhooks come, handshakes aside
+    content_types: ClassVar[tuple[str, ...]] = ()  # of webhooks, in lower case; empty: any
     poll_every_s: ClassVar[float | None] = 5.0  # 0: the provider holds the answer back; None: only at a bell
     capabilities: Capabilities | Mapping[str, Capabilities] = Capabilities()
 

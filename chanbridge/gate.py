@@ -63,6 +63,15 @@ class Gate:
             raise Refused(405, "method", {"allow": ", ".join(sorted({*channel.methods} | handshakes))})
         return answer
 
+    def typed(self, channel: AnyChannel, request: HttpRequest) -> None:
+        """Let only a body pass that is said to be of a type that the provider sends, or of none."""
+        given = request.headers.get("content-type", "")
+        types = channel.content_types
+        if not types or not given or given in types or not request.body:
+            return
+        if given.partition(";")[0].strip().lower() not in types:
+            raise Refused(415, "content_type", {"accept": ", ".join(types)})
+
     async def verify(self, channel: AnyChannel, request: HttpRequest) -> None:
         """Let only what the provider sent pass."""
         if type(channel).verify is Channel.verify:

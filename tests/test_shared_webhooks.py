@@ -53,12 +53,25 @@ def entry(name, text):
     return {"id": "200000000000001", "changes": [{"field": "messages", "value": value}]}
 
 
-async def post(bridge, to, *entries, secret=ONE):
+async def post(bridge, to, *entries, secret=ONE, content_type="application/json"):
     """Bring a webhook that an app signed."""
     body = json.dumps({"object": "whatsapp_business_account", "entry": list(entries)}).encode()
     signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    headers = {"content-type": "application/json", "x-hub-signature-256": signature}
+    headers = {"content-type": content_type, "x-hub-signature-256": signature}
     return await request(bridge.asgi(), "POST", f"/in/{to}", headers=headers, body=body)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("text/plain", 415), ("application/json; charset=utf-8", 200)])
+async def test_a_signed_body_of_a_wrong_content_type_is_refused_and_counted(tmp_path, kind, status):
+    bridge, _ = watched(tmp_path, whatsapp("sales"))
+    async with bridge:
+        answer = await post(bridge, "sales", entry("sales", "A price"), content_type=kind)
+        counters = await kept_counts(bridge)
+        kept = await bridge.runtime.store.journal.requests()
+
+    assert answer.status == status
+    assert counters == ({"refused.content_type": 1} if status == 415 else {})
+    assert len(kept) == (status == 200)
 
 
 def watched(tmp_path, *accounts, **settings):
@@ -162,6 +175,18 @@ async def twilio(app, path, signed_url, **scope):
     }
     answer = await request(app, "POST", path, headers=headers, body=urlencode(FORM).encode(), **scope)
     return answer.status
+
+
+async def test_a_text_message_is_a_form_or_it_is_refused(tmp_path):
+    bridge, _ = watched(tmp_path, sms(), public_url="https://hooks.example.com")
+    url = "https://hooks.example.com/in/sms-main"
+    headers = {"content-type": "text/plain", "x-twilio-signature": twilio_signature(url)}
+    async with bridge:
+        answer = await request(
+            bridge.asgi(), "POST", "/in/sms-main", headers=headers, body=urlencode(FORM).encode()
+        )
+
+    assert (answer.status, answer.json()) == (415, {"error": "content_type"})
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ class Sms(cb.Channel[SmsConfig]):
     name = "sms"
     Config = SmsConfig
     methods = ("POST", "GET")
+    content_types = ("application/x-www-form-urlencoded", "application/json")
     hosts = tuple(host for name in PROVIDERS for host in _CLASSES[name].hosts)
     capabilities = records()
 

@@ -21,6 +21,7 @@ class WhatsApp(cb.Channel[WhatsAppConfig]):
     name = identity.CHANNEL
     Config = WhatsAppConfig
     capabilities = CAPABILITIES
+    content_types = ("application/json",)
     hosts = ("graph.facebook.com", "lookaside.fbsbx.com")
 
     def __init__(self, account: cb.Account[WhatsAppConfig]) -> None:
