@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from chanbridge.http import HttpRequest, HttpResponse
 from chanbridge.model.errors import PayloadError
-from chanbridge.sandbox.faults import Fault
+from chanbridge.sandbox.faults import fault_of
 from chanbridge.sandbox.phones import Phone, Said, Seen
 from chanbridge.sandbox.routing import Call, Route, Router
 
@@ -148,7 +148,8 @@ class Control:
         return HttpResponse.of_json(self._simulator(call).faults.armed)
 
     def _arm(self, call: Call) -> HttpResponse:
-        return HttpResponse.of_json(self._simulator(call).faults.add(call.request.json(Fault)))
+        wanted = {"kind": "", **call.request.json(dict[str, Any])}
+        return HttpResponse.of_json(self._simulator(call).faults.add(fault_of(**wanted)))
 
     def _disarm(self, call: Call) -> HttpResponse:
         self._simulator(call).faults.clear()

@@ -23,6 +23,7 @@ FaultKind: TypeAlias = CallRefused | CallBroken | WebhookBroken
 
 CALLS = frozenset(get_args(CallRefused) + get_args(CallBroken))
 REFUSALS = frozenset(get_args(CallRefused))
+KINDS = get_args(CallRefused) + get_args(CallBroken) + get_args(WebhookBroken)
 
 
 class Fault(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +48,19 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True):
     item: Annotated[int, Meta(ge=0)] = 0
 
 
+def fault_of(kind: object, **fields: object) -> Fault:
+    """Make a fault; raise `ValueError` that says which kinds or fields there are if it is none."""
+    if kind not in KINDS:
+        raise ValueError(f"there is no fault '{kind}': use one of {', '.join(KINDS)}")
+    if unknown := fields.keys() - set(Fault.__struct_fields__):
+        known = ", ".join(Fault.__struct_fields__[1:])
+        raise ValueError(f"a fault has no field '{min(unknown)}': use {known}")
+    try:
+        return msgspec.convert({"kind": kind, **fields}, Fault)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"the fault '{kind}' does not fit: {error}") from error
+
+
 def retry_after(fault: Fault, now: dt.datetime) -> str:
     """Write the Retry-After of a fault: whole seconds, or an HTTP date."""
     seconds = math.ceil(fault.seconds)
@@ -67,8 +81,8 @@ class Faults:
         return list(self._faults)
 
     def add(self, kind: FaultKind | Fault, **fields: object) -> Fault:
-        """Arm a fault; raise `msgspec.ValidationError` if it is none."""
-        fault = kind if isinstance(kind, Fault) else msgspec.convert({"kind": kind, **fields}, Fault)
+        """Arm a fault; raise `ValueError` if it is none."""
+        fault = kind if isinstance(kind, Fault) else fault_of(kind, **fields)
         self._faults.append(fault)
         return fault
 

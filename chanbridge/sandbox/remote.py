@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from chanbridge.sandbox.faults import Fault, FaultKind
+from chanbridge.sandbox.faults import FaultKind, fault_of
 from chanbridge.sandbox.phones import PhoneActions, Said, Seen
 
 
@@ -43,8 +43,8 @@ class RemoteSandbox:
         self.call("POST", f"/settle?wait={within}", {})
 
     def fault(self, simulator: str, kind: FaultKind, **fields: object) -> None:
-        """Arm a fault: see `chanbridge.sandbox.Fault`."""
-        self.call("POST", f"/{simulator}/faults", msgspec.convert({"kind": kind, **fields}, Fault))
+        """Arm a fault: see `chanbridge.sandbox.Fault`; raise `ValueError` if it is none."""
+        self.call("POST", f"/{simulator}/faults", fault_of(kind, **fields))
 
     def connect(self, simulator: str, account: str, url: str) -> None:
         """Send an account's webhooks to a URL."""

@@ -126,8 +126,9 @@ async def test_the_overview_says_what_runs(sandbox, remote, ada) -> None:
     [
         ("/other/phones/1", {}, "no simulator 'other': there are plain"),
         ("/plain/nothing", {}, "the sandbox has no POST /_sandbox/plain/nothing"),
-        ("/plain/faults", {"kind": "earthquake"}, "unexpected JSON"),
-        ("/plain/faults", {"kind": "drop", "times": 5000}, "unexpected JSON"),
+        ("/plain/faults", {"kind": "earthquake"}, "there is no fault 'earthquake': use one of .*malformed"),
+        ("/plain/faults", {"kind": "drop", "tims": 2}, "no field 'tims': use route, times, skip"),
+        ("/plain/faults", {"kind": "drop", "times": 5000}, "the fault 'drop' does not fit: .*times"),
         ("/plain/phones/1", {"colour": "red"}, "unexpected JSON"),
         ("/plain/phones/1/read", {"message": "none"}, "shows no message none"),
     ],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from typing import get_args
 
 import httpx
 import pytest
 
 from chanbridge.http import HttpRequest, HttpResponse
 from chanbridge.sandbox import Fault, Sandbox, Simulator, fetch
-from chanbridge.sandbox.faults import retry_after
+from chanbridge.sandbox.faults import CallBroken, CallRefused, Faults, WebhookBroken, retry_after
 
 TOKEN = {"authorization": "Bearer TESTTOKEN"}
 
@@ -309,6 +310,15 @@ def test_the_clock_moves_on_when_told() -> None:
     sandbox.clock.advance(hours=25)
 
     assert 25 * 3600 <= (sandbox.clock() - before).total_seconds() < 25 * 3600 + 60
+
+
+def test_a_fault_that_is_none_is_told_which_there_are() -> None:
+    kinds = get_args(CallRefused) + get_args(CallBroken) + get_args(WebhookBroken)
+
+    with pytest.raises(ValueError, match="no fault 'server_error'") as failed:
+        Faults().add("server_error")
+
+    assert [kind for kind in kinds if kind not in str(failed.value)] == []
 
 
 def test_a_retry_after_is_seconds_or_a_date() -> None:
