@@ -70,6 +70,7 @@ class Receiver:
             handshake = self._gate.challenge(channel, request)
             if handshake is not None:
                 return handshake
+            self._gate.typed(channel, request)
             await self._gate.verify(channel, request)
             found = await self._take(name, channel, request)
         except Refused as refused:
@@ -101,6 +102,11 @@ class Receiver:
         arrival = await self._arrival(channel, kept.request, parsed, at, again=True)
         arrival.replay = kept.id
         return await self._keep(arrival)
+
+    async def counts(self) -> dict[str, int]:
+        """Give how often what was refused or odd, by reason, up to now."""
+        await self.tally.flush()
+        return await self._journal.counters()
 
     def refuse(self, refused: Refused, account: str = "", peer: str = "") -> HttpResponse:
         """Count a refusal, log it in one line, and make its answer."""

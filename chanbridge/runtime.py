@@ -216,6 +216,8 @@ class Runtime:
             "queued": await self.store.outbox.queued(),
             "parked": await self.store.parked.count(),
             "held": sorted(await self.store.outbox.holds()),
+            "set_aside": await self.store.journal.set_aside(),
+            "counts": await self.receiver.counts(),
         }
 
     async def progress(self, message: str) -> Progress | None:

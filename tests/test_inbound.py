@@ -67,6 +67,13 @@ class Replaceable(Pigeon):
         return super().owns(account_id)
 
 
+class JsonPigeon(Pigeon):
+    """Says what its webhooks are written in."""
+
+    name = "jsonpigeon"
+    content_types = ("application/json", "application/x-www-form-urlencoded")
+
+
 class KeyFetching(Pigeon):
     """Asks the provider for the key before it believes a webhook."""
 
@@ -103,6 +110,7 @@ def receiver(journal, provider, broken, tmp_path):
             ("other", Pigeon, PigeonConfig(number="+12025550102", webhook_secret=cb.Secret("TEST-another"))),
             ("magpie", Magpie, MagpieConfig()),
             ("keyed", KeyFetching, PigeonConfig()),
+            ("typed", JsonPigeon, PigeonConfig()),
             Configured("sparrow", Sparrow, PlainConfig(), cb.Secret(TOKEN), ("192.0.2.0/24",)),
         ],
         public_url="https://hooks.example.com",
@@ -168,6 +176,13 @@ REFUSALS = {
         405,
         "method",
     ),
+    "a wrong content type": (
+        "typed",
+        pigeon_webhook(call()).with_headers(content_type="text/plain"),
+        "",
+        415,
+        "content_type",
+    ),
     "a path that was guessed": (
         "sparrow",
         cb.HttpRequest.get("https://hooks.example.com/in/sparrow/x"),
@@ -208,6 +223,37 @@ async def test_a_wrong_method_is_told_the_right_ones(receiver):
     answer = await receiver.receive("main", request)
 
     assert answer.headers["allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON ; charset=utf-8", ""])
+async def test_a_content_type_is_compared_without_its_parameters_where_there_is_one(receiver, kind):
+    answer = await receiver.receive("typed", pigeon_webhook(call()).with_headers(content_type=kind))
+
+    assert answer.status == 200
+
+
+async def test_a_request_without_a_body_needs_no_content_type(receiver):
+    request = cb.HttpRequest.get("https://hooks.example.com/in/typed", token="TEST-webhook-secret", echo="42")
+
+    answer = await receiver.receive("typed", request.with_headers(content_type="text/plain"))
+
+    assert answer.body == b"42"
+
+
+async def test_a_wrong_content_type_is_told_the_right_ones(receiver):
+    answer = await receiver.receive("typed", pigeon_webhook(call()).with_headers(content_type="text/xml"))
+
+    assert answer.headers["accept"] == "application/json, application/x-www-form-urlencoded"
+
+
+async def test_what_was_counted_is_told_at_once(receiver):
+    await receiver.receive("main", FORGED)
+
+    counts = await receiver.counts()
+    await receiver.receive("main", FORGED)
+
+    assert counts == {"refused.signature": 1}
+    assert await receiver.counts() == {"refused.signature": 2}
 
 
 async def test_an_unknown_name_cannot_break_a_log_line(receiver, caplog):

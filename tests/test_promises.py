@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 import chanbridge as cb
-from tests.channels import ADA, Clock, Pigeon, PigeonConfig, PigeonProvider, call
+from tests.channels import ADA, Clock, Pigeon, PigeonConfig, PigeonProvider, call, pigeon_webhook
 from tests.runtime import Providers, deliver, eventually, make_bridge
 
 BAD_TOKEN = cb.HttpResponse.of_json({"code": 40}, status=401)
@@ -271,3 +271,15 @@ async def test_a_provider_that_says_they_opted_out_is_believed(tmp_path):
 
     assert (told[0].granted, told[0].via, told[0].scope) == (False, "block", "all")
     assert len(providers.pigeon.sent) == 1
+
+
+async def test_readiness_tells_what_was_refused_and_what_was_set_aside(tmp_path):
+    bridge = make_bridge(tmp_path, Providers())
+    async with bridge:
+        receiver = bridge.runtime.receiver
+        await receiver.receive("main", pigeon_webhook(call(), secret="TEST-forged"))
+        await receiver.receive("main", pigeon_webhook({"kind": "message"}))
+        ready = await bridge.runtime.readiness()
+
+    assert ready["set_aside"] == {"quarantined": 1, "unowned": 0}
+    assert ready["counts"]["refused.signature"] == 1

@@ -37,6 +37,7 @@ _PAGE = 500
     type=int,
     help="Print one kept request, as 'chanbridge parse' reads it.",
 )
+@click.option("--counts", is_flag=True, help="Print how many requests were refused or set aside, by reason.")
 @config_options
 @json_option
 def command(
@@ -44,6 +45,7 @@ def command(
     limit: int,
     state: str | None,
     request_id: int | None,
+    counts: bool,
     config: Path | None,
     allow_literal_secrets: bool,
     as_json: bool,
@@ -59,12 +61,16 @@ def command(
       chanbridge inbox
       chanbridge inbox support/+12025550123 --limit 10
       chanbridge inbox --requests quarantined
+      chanbridge inbox --counts
       chanbridge inbox --request 7 | chanbridge parse whatsapp --no-verify
     """
 
     async def show(store: SqliteStore) -> int:
         if request_id is not None:
             return await _show_request(store, request_id)
+        if counts:
+            await _show_counts(store, wants_json(as_json))
+            return 0
         if state is not None:
             for kept in await store.journal.requests("" if state == "all" else state, limit):
                 _print_request(kept, wants_json(as_json))
@@ -89,6 +95,15 @@ async def _show_events(store: SqliteStore, conversation: str, limit: int, as_jso
             print_json(encode(entry.event))
         else:
             click.echo(shown(entry.event))
+
+
+async def _show_counts(store: SqliteStore, as_json: bool) -> None:
+    counted = {"set_aside": await store.journal.set_aside(), "counts": await store.journal.counters()}
+    if as_json:
+        print_json(counted)
+        return
+    for name, count in {**counted["set_aside"], **counted["counts"]}.items():
+        click.echo(plain(f"{count:>8}  {name}"))
 
 
 async def _show_request(store: SqliteStore, id: int) -> int:

@@ -102,6 +102,10 @@ class Journal(Protocol):
 
     async def counters(self) -> dict[str, int]: ...
 
+    async def set_aside(self) -> dict[str, int]:
+        """Count the kept requests that were not understood, and those that nobody owns."""
+        ...
+
     async def sweep(self, now: dt.datetime) -> list[Entry]:
         """Bring what waited too long: statuses of unknown messages, incomplete segments, old dedupe keys."""
         ...

@@ -196,8 +196,14 @@ class Journal:
     async def counters(self) -> dict[str, int]:
         """The counts, by reason."""
         return await self._engine.read(
-            lambda c: dict(c.execute("SELECT name, count FROM counters").fetchall())
+            lambda c: dict(c.execute("SELECT name, count FROM counters ORDER BY name").fetchall())
         )
+
+    async def set_aside(self) -> dict[str, int]:
+        """Count the kept requests that were not understood, and those that nobody owns."""
+        sql = "SELECT state, count(*) FROM requests WHERE state <> 'ok' GROUP BY state"
+        found = await self._engine.read(lambda c: dict(c.execute(sql).fetchall()))
+        return {"quarantined": 0, "unowned": 0, **found}
 
     async def sweep(self, now: dt.datetime) -> list[Entry]:
         """Bring what waited too long (statuses, incomplete segments), and forget old dedupe keys."""

@@ -95,6 +95,15 @@ def test_a_request_that_is_not_understood_is_kept_shown_and_run_again(configured
     assert configured("inbox", "-n", "1").json[0]["type"] == "chanbridge.message.received"
 
 
+def test_what_was_set_aside_is_counted(configured, tmp_path):
+    configured("listen", "--replay", record(tmp_path, HELLO, ODD))
+
+    [counted] = configured("inbox", "--counts").json
+
+    assert counted["set_aside"] == {"quarantined": 1, "unowned": 0}
+    assert counted["counts"]["requests.quarantined"] == 1
+
+
 def test_a_request_that_is_not_there_is_named(configured):
     assert configured("replay", "7").err == (
         "chanbridge replay: ID: there is no request 7: see 'chanbridge inbox --requests all'\n"
