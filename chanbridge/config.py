@@ -97,14 +97,14 @@ class Settings(Struct, frozen=True, kw_only=True):
 class _Document(Struct, kw_only=True):
     """The keys of chanbridge.toml."""
 
-    store: str = f"{SQLITE}chanbridge.db"
-    media: str = "chanbridge-media"
-    vault: str = "chanbridge.vault"
+    store: str = f"{SQLITE}chanbridge.db"  # what came in and what goes out; a path is beside this file
+    media: str = "chanbridge-media"  # the folder of received and sent files
+    vault: str = "chanbridge.vault"  # the file of expiring tokens; keep it from others
     public_url: Annotated[str, Meta(pattern="^(https?://[^/]+.*)?$", description="an http(s) URL")] = ""
     listen: Listen = Listen()
     limits: Limits = Limits()
     policy: DeliveryPolicy = DeliveryPolicy()
-    allow_literal_secrets: bool = False
+    allow_literal_secrets: bool = False  # take secrets that stand in this file: for trying only
     accounts: dict[str, dict[str, Any]] = {}  # read one by one
 
 
@@ -114,7 +114,7 @@ class _Account(Struct, kw_only=True):
     channel: str
     policy: dict[str, Any] = {}
     path_token: Annotated[Secret | None, Meta(description="of the webhook of an unsigned channel")] = None
-    allow_from: tuple[str, ...] = ()
+    allow_from: tuple[str, ...] = ()  # networks that its webhooks may come from; empty: any
 
 
 _ENVIRONMENT = {"CHANBRIDGE_STORE": "store", "CHANBRIDGE_PUBLIC_URL": "public_url"}
