@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from chanbridge.http import Flow, HttpRequest, HttpResponse
+from chanbridge.http import Flow, HttpRequest, HttpResponse, unquoted
 from chanbridge.model.address import Contact, Conversation, address
 from chanbridge.model.base import JSON, Context, Model, Raw, Ref
 from chanbridge.model.capabilities import Capabilities
@@ -283,22 +283,26 @@ _FOUND = (Event, Wake)  # not a union: this is asked for every item
 
 
 def each(
-    items: Iterable[Item], parse: Callable[[Item], Found | Iterable[Found]], *, account_id: str = ""
+    items: Iterable[Item],
+    parse: Callable[[Item], Found | Iterable[Found]],
+    *,
+    account_id: str = "",
+    path: str = "[]",
 ) -> Iterator[Found]:
     """Parse item by item: one that fails becomes a `ProviderEvent` and takes no other with it.
 
     Every event gets the item as its ``raw``, where it has none. ``account_id`` is the provider's id of
-    the account that the items are for, so that a failed one finds it, too.
+    the account that the items are for, so that a failed one finds it, too. ``path`` is where the items
+    stand in the body, as in ``messages[]``: the error of a failed one says so, with its index.
     """
-    for item in items:
+    for index, item in enumerate(items):
         raw = _raw(item)
         try:
             found = parse(item)
             events = found if type(found) is list else [found] if isinstance(found, _FOUND) else list(found)
         except Exception as error:  # a plugin's mistake must not lose the rest
-            yield ProviderEvent(
-                provider_type="malformed", account_id=account_id, error=_problem(error), raw=raw
-            )
+            problem = told(error, path.replace("[]", f"[{index}]"))
+            yield ProviderEvent(provider_type="malformed", account_id=account_id, error=problem, raw=raw)
         else:
             for event in events:
                 has_raw = getattr(event, "raw", raw) is not None  # a Wake cannot have one
@@ -311,6 +315,15 @@ def _raw(item: object) -> Raw:
     return Raw.of(bytes(item) if isinstance(item, bytes | msgspec.Raw) else msgspec.json.encode(item))
 
 
-def _problem(error: Exception) -> str:
-    """Name a failure without quoting the payload: only our own errors' words are known to be clean."""
-    return f"{type(error).__name__}: {error}" if isinstance(error, PayloadError) else type(error).__name__
+def told(error: Exception, path: str = "") -> str:
+    """Name a failure, and where, without quoting the payload; ``path`` is that of the item.
+
+    Our own errors' words are known to be clean, and msgspec's without what they quote.
+    """
+    words = str(error) if isinstance(error, PayloadError) else ""
+    if isinstance(error, msgspec.DecodeError):
+        words = unquoted(error)
+    rule, _, within = words.partition(" - at `$")
+    place = (path + within.rstrip("`")).removeprefix(".")
+    named = f"{type(error).__name__}: {rule}" if rule else type(error).__name__
+    return f"{named} at {place}" if place else named

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from chanbridge.accounts import AnyChannel
-from chanbridge.channel import Found
+from chanbridge.channel import Found, told
 from chanbridge.http import HttpRequest
 from chanbridge.model.errors import PayloadError
 from chanbridge.model.events import Event, ProviderEvent, Wake
 from chanbridge.store.base import RequestState
+
+
+MOST = 5
+"""Most problems of one request that its reason tells."""
 
 
 class Parsed(NamedTuple):
@@ -38,10 +44,15 @@ def judge(events: Iterable[Event], strays: int, problem: str) -> tuple[RequestSt
     """Say how a request is to be kept, and why."""
     errors = [event.error for event in events if isinstance(event, ProviderEvent) and event.error]
     if problem or errors:
-        return "quarantined", "; ".join(dict.fromkeys([problem, *errors] if problem else errors))
+        return "quarantined", _list(list(dict.fromkeys([problem, *errors] if problem else errors)))
     if strays:
         return "unowned", f"{strays} of an account that is not configured, or does not accept the request"
     return "ok", ""
+
+
+def _list(problems: list[str]) -> str:
+    more = len(problems) - MOST
+    return "; ".join([*problems[:MOST], f"and {more} more"] if more > 0 else problems)
 
 
 def place_of(error: BaseException) -> str:
@@ -53,5 +64,5 @@ def place_of(error: BaseException) -> str:
 
 
 def _problem(error: Exception) -> str:
-    name = type(error).__name__
-    return f"{name}: {error}" if isinstance(error, PayloadError) else f"{name} at {place_of(error)}"
+    known = isinstance(error, PayloadError | msgspec.DecodeError)
+    return told(error) if known else f"{type(error).__name__} at {place_of(error)}"

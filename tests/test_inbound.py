@@ -338,7 +338,7 @@ async def test_of_ten_items_the_malformed_one_is_kept_and_becomes_a_message_when
         "message.received"
     ] * 5
     assert events[4].raw.content == msgspec.json.encode(items[4])
-    assert events[4].error == "KeyError"
+    assert events[4].error == "KeyError at [4]"
 
     broken.clear()
     [kept] = await journal.requests("quarantined")

@@ -50,4 +50,7 @@ def _identity(event: Event) -> bytes:
 
 
 def _content(event: Event) -> bytes:
+    """Give what an event holds, but for our own words on what is wrong with it, and at which place."""
+    if isinstance(event, ProviderEvent) and event.error:
+        event = msgspec.structs.replace(event, error="")
     return msgspec.json.encode(event)

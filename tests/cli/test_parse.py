@@ -91,7 +91,7 @@ def test_an_item_that_is_not_understood_is_an_event_and_exit_code_1(cli):
         "chanbridge.provider.event",
         "chanbridge.message.received",
     ]
-    assert ran.err == "chanbridge parse: not all of it is understood: PayloadError: no text\n"
+    assert ran.err == "chanbridge parse: not all of it is understood: PayloadError: no text at [0]\n"
 
 
 def test_a_body_that_is_not_understood_at_all_says_so(cli):

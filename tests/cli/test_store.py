@@ -86,7 +86,7 @@ def test_a_request_that_is_not_understood_is_kept_shown_and_run_again(configured
     assert (kept["account"], kept["state"], kept["reason"]) == (
         "loft",
         "quarantined",
-        "PayloadError: no text",
+        "PayloadError: no text at [0]",
     )
     assert request.json[0]["body"].encode() == ODD
     assert (still.code, still.json[0]["state"]) == (1, "quarantined")

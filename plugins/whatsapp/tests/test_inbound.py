@@ -43,6 +43,22 @@ def test_one_malformed_message_of_ten_takes_no_other_with_it(channel, webhook):
     ]
     assert json.loads(events[3].raw.content) == items[3]
     assert (events[3].provider_type, events[3].account_id) == ("malformed", "100000000000001")
+    assert events[3].error == (
+        "ValidationError: Expected `object | null`, got `str` at entry[0].changes[0].value.messages[3].text"
+    )
+
+
+def test_an_unusual_body_says_where_it_is_malformed(channel, webhook):
+    body = json.loads(webhook(text(0), {**text(1), "text": 5}, novelty=[]).body)
+    body["entry"].append({"id": "1", "changes": [{"field": "messages", "value": {"messages": "none"}}, 7]})
+
+    errors = [event.error for event in channel.parse(_post(body)) if event.type == "provider.event"]
+
+    assert errors == [
+        "ValidationError: Expected `object | null`, got `int` at entry[0].changes[0].value.messages[1].text",
+        "ValidationError: Expected `array`, got `str` at entry[1].changes[0].value.messages",
+        "ValidationError: Expected `object`, got `int` at entry[1].changes[1]",
+    ]
 
 
 def test_every_event_carries_its_own_item_and_no_other(channel, webhook):

@@ -40,10 +40,12 @@ _OPT_OUT_TYPES: dict[str, Literal["stop", "start", "help"]] = {
 def parse(request: cb.HttpRequest, config: SmsConfig) -> Iterator[cb.Found]:
     """Give every event of a webhook; what is no message and no report of one is a `ProviderEvent`."""
     if request.method != "GET" and not signature.is_form(request):
-        return cb.each(_items(request), _notice)
+        several = request.content.lstrip().startswith(b"[")  # an event stream posts an array
+        items = request.json(list[msgspec.Raw]) if several else [msgspec.Raw(request.content)]
+        return cb.each(items, _notice, path="[]" if several else "")
     payload = urlsplit(request.url).query.encode() if request.method == "GET" else request.content
     raw = cb.Raw.of(payload, signature.FORM)
-    return cb.each([raw], lambda raw: _Reader(config, raw, request).events())
+    return cb.each([raw], lambda raw: _Reader(config, raw, request).events(), path="")
 
 
 def own_id(number: str, service: str) -> str:
@@ -208,12 +210,6 @@ def _details(
     if handled:
         details["handled"] = True
     return details
-
-
-def _items(request: cb.HttpRequest) -> list[msgspec.Raw]:
-    """Cut a JSON body into its items: an event stream posts an array."""
-    body = request.content
-    return request.json(list[msgspec.Raw]) if body.lstrip().startswith(b"[") else [msgspec.Raw(body)]
 
 
 def _notice(item: msgspec.Raw) -> cb.ProviderEvent:

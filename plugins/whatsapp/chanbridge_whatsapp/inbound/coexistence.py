@@ -50,7 +50,8 @@ def history_events(scope: Scope, raw: cb.Raw) -> Iterator[Any]:
     for error in chunk.errors or []:
         problem = failure(problem_of(error))
         yield cb.AccountStatus(topic="history", status="failed", error=problem, account_id=scope.account_id)
-    yield from cb.each(chunk.threads, partial(_thread_events, scope), account_id=scope.account_id)
+    read = partial(_thread_events, scope)
+    yield from cb.each(chunk.threads, read, account_id=scope.account_id, path="history.threads[]")
     if chunk.metadata:
         progress = str(chunk.metadata.get("progress", ""))
         yield cb.AccountStatus(
@@ -61,7 +62,8 @@ def history_events(scope: Scope, raw: cb.Raw) -> Iterator[Any]:
 def _thread_events(scope: Scope, raw: Raw) -> Iterator[Any]:
     thread = _thread.decode(raw)
     items = (cb.Raw.of(bytes(item)) for item in thread.messages)
-    return cb.each(items, partial(_old, scope, thread.id), account_id=scope.account_id)
+    read = partial(_old, scope, thread.id)
+    return cb.each(items, read, account_id=scope.account_id, path="history.threads.messages[]")
 
 
 def _old(scope: Scope, other: str, raw: cb.Raw) -> Events:

@@ -7,7 +7,7 @@ level by level, so that what is malformed or unknown at one place takes nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -34,6 +34,7 @@ from chanbridge_whatsapp.inbound.threads import (
 )
 
 ReadItem = Callable[[Scope, cb.Raw], Any]
+ReadPlaced = Callable[[str, msgspec.Raw], Any]
 OBJECT = "whatsapp_business_account"
 BACKFILL = "history"
 _USUAL = frozenset({"messages", "calls", BACKFILL})
@@ -67,19 +68,20 @@ def _is_usual(body: wire.Body) -> bool:
 
 def _usual_body(body: wire.Body) -> Iterator[Any]:
     found = []
-    for entry in body.entry:
-        for change in entry.changes:
+    for number, entry in enumerate(body.entry):
+        for place, change in enumerate(entry.changes):
             value = change.value
+            path = f"entry[{number}].changes[{place}].value"
             scope = _scope(entry.id, change.field, value.metadata, value.contacts)
             if value.messages:
-                found.append(_each(value.messages, message_events, scope))
+                found.append(_each(value.messages, message_events, scope, f"{path}.messages[]"))
             if value.statuses:
-                found.append(_each(value.statuses, status_event, scope))
+                found.append(_each(value.statuses, status_event, scope, f"{path}.statuses[]"))
     return found[0] if len(found) == 1 else chain.from_iterable(found)
 
 
-def _each(items: list[msgspec.Raw], read: ReadItem, scope: Scope) -> Iterator[Any]:
-    return cb.each(map(_raw, items), partial(read, scope), account_id=scope.account_id)
+def _each(items: list[msgspec.Raw], read: ReadItem, scope: Scope, path: str) -> Iterator[Any]:
+    return cb.each(map(_raw, items), partial(read, scope), account_id=scope.account_id, path=path)
 
 
 def _scope(entry_id: str, field: str, metadata: wire.Metadata, people: list[wire.Person]) -> Scope:
@@ -100,24 +102,34 @@ def _raw(item: msgspec.Raw) -> cb.Raw:
 
 
 def _any_body(content: bytes) -> Iterator[Any]:
-    return cb.each([cb.Raw.of(content)], _whole)
+    return cb.each([cb.Raw.of(content)], _whole, path="")
 
 
 def _whole(raw: cb.Raw) -> Any:
     body: wire.AnyBody = decode_json(raw.content, wire.AnyBody)
     if body.object != OBJECT:
         return cb.ProviderEvent(provider_type=body.object or "untyped")
-    return cb.each(body.entry, _entry)
+    places = [(f"entry[{index}]", entry) for index, entry in enumerate(body.entry)]
+    return _placed(places, _entry)
 
 
-def _entry(raw: msgspec.Raw) -> Any:
+def _placed(
+    items: Iterable[tuple[str, msgspec.Raw]], read: ReadPlaced, account_id: str = ""
+) -> Iterator[Any]:
+    """Parse items that hold others, each by a function that is told where it stands."""
+    for path, item in items:
+        yield from cb.each([item], partial(read, path), account_id=account_id, path=path)
+
+
+def _entry(path: str, raw: msgspec.Raw) -> Any:
     entry = wire.any_entry.decode(raw)
     if not entry.changes:
         return cb.ProviderEvent(provider_type="entry", account_id=entry.id, time=moment(entry.time))
-    return cb.each(entry.changes, partial(_change, entry), account_id=entry.id)
+    places = [(f"{path}.changes[{index}]", change) for index, change in enumerate(entry.changes)]
+    return _placed(places, partial(_change, entry), entry.id)
 
 
-def _change(entry: wire.AnyEntry, raw: msgspec.Raw) -> Any:
+def _change(entry: wire.AnyEntry, path: str, raw: msgspec.Raw) -> Any:
     change = wire.any_change.decode(raw)
     base: dict[str, Any] = {"account_id": entry.id, "time": moment(entry.time)}
     try:
@@ -134,25 +146,26 @@ def _change(entry: wire.AnyEntry, raw: msgspec.Raw) -> Any:
         return whole
     found = []
     if "metadata" in value or any(key in ITEMS for key in value):
-        found = [event for key, content in value.items() for event in _key(scope, entry, key, content)]
+        found = list(_keys(scope, entry, f"{path}.value", value))
     return found or cb.ProviderEvent(provider_type=change.field, data=data, **base)
 
 
-def _key(scope: Scope, entry: wire.AnyEntry, key: str, content: msgspec.Raw) -> Iterator[Any]:
-    """Give the events of one key of a value, whatever the others hold."""
-    if key in _AROUND:
-        return iter(())
-    return cb.each([content], partial(_items, scope, entry, key), account_id=scope.account_id)
+def _keys(scope: Scope, entry: wire.AnyEntry, path: str, value: dict[str, msgspec.Raw]) -> Iterator[Any]:
+    """Give the events of the keys of a value, each whatever the others hold."""
+    for key, content in value.items():
+        if key not in _AROUND:
+            items = [(f"{path}.{key}", content)]
+            yield from _placed(items, partial(_items, scope, entry, key), scope.account_id)
 
 
-def _items(scope: Scope, entry: wire.AnyEntry, key: str, content: msgspec.Raw) -> Any:
+def _items(scope: Scope, entry: wire.AnyEntry, key: str, path: str, content: msgspec.Raw) -> Any:
     if key == "standby":
-        return _standby(scope, entry, content)
+        return _standby(scope, entry, path, content)
     if key == "errors":
-        return cb.each(_list_of_raw.decode(content), partial(_error, scope, entry))
+        return cb.each(_list_of_raw.decode(content), partial(_error, scope, entry), path=f"{path}[]")
     read = STANDBY_ITEMS.get(key) if scope.passive == "standby" else ITEMS.get(key)
     if read is not None:
-        return _each(_list_of_raw.decode(content), read, scope)
+        return _each(_list_of_raw.decode(content), read, scope, f"{path}[]")
     if bytes(content) in (b"null", b"[]", b"{}"):
         return ()
     return cb.ProviderEvent(
@@ -165,7 +178,7 @@ def _items(scope: Scope, entry: wire.AnyEntry, key: str, content: msgspec.Raw) -
     )
 
 
-def _standby(scope: Scope, entry: wire.AnyEntry, content: msgspec.Raw) -> list[Any]:
+def _standby(scope: Scope, entry: wire.AnyEntry, path: str, content: msgspec.Raw) -> Iterator[Any]:
     """Give the events of a conversation that another application has."""
     value = wire.keys.decode(content)
     inner = Scope(
@@ -175,7 +188,7 @@ def _standby(scope: Scope, entry: wire.AnyEntry, content: msgspec.Raw) -> list[A
         people=_people(value) or scope.people,
         passive="standby",
     )
-    return [event for key, items in value.items() for event in _key(inner, entry, key, items)]
+    return _keys(inner, entry, path, value)
 
 
 def _error(scope: Scope, entry: wire.AnyEntry, raw: msgspec.Raw) -> cb.Event:
