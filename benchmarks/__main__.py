@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -49,7 +48,6 @@ def main(quick: bool, only: tuple[str, ...], as_json: bool, folder: Path) -> Non
         head = ["measured", "reached", "target", "", ""]
         print(table([head, *(figure.line() for figure in figures)]))
         print("\n" + ", ".join(f"{name} {value}" for name, value in described.items()))
-    sys.exit(any(figure.holds is False for figure in figures))
 
 
 def _run(name: str, folder: Path, size: Size) -> list[Figure]:
