@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from chanbridge.cli import COMMANDS, overview
+from chanbridge.cli.output import NoOutput, discard_output
 from chanbridge.model.errors import (
     ChanbridgeError,
     ConfigError,
@@ -22,7 +23,7 @@ from chanbridge.model.errors import (
     ValidationError,
 )
 
-DONE, FAILED, USAGE, LATER = 0, 1, 2, 75
+DONE, FAILED, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
 
 
 class LazyGroup(click.Group):
@@ -64,18 +65,23 @@ def run(args: Sequence[str]) -> int:
         code = root.main(list(args), prog_name="chanbridge", standalone_mode=False)
         return code if isinstance(code, int) else DONE
     except click.ClickException as error:
+        if isinstance(error, NoOutput):
+            discard_output()
         _say(error, getattr(error, "ctx", None))
         return error.exit_code
     except click.Abort:
         click.echo("chanbridge: stopped", err=True)
-        return FAILED
+        return INTERRUPTED
     except ChanbridgeError as error:
         _say_ours(error)
         return exit_code(error)
     except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return DONE
     except Exception as error:
+        if _is_of_store(error):
+            click.echo(f"chanbridge: the store: {error}", err=True)
+            return LATER
         if os.environ.get("CHANBRIDGE_DEBUG"):
             raise
         from chanbridge.intake import place_of
@@ -96,6 +102,11 @@ def exit_code(error: ChanbridgeError) -> int:
             return LATER
         case _:
             return FAILED
+
+
+def _is_of_store(error: Exception) -> bool:
+    engine = sys.modules.get("chanbridge.store.engine")  # only who has loaded it can have met its errors
+    return engine is not None and isinstance(error, engine.StoreError)
 
 
 def _say(error: click.ClickException, ctx: click.Context | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -21,14 +22,39 @@ def json_option(function: F) -> F:
 
 def wants_json(as_json: bool) -> bool:
     """Say whether results are to be JSON: asked for, or written to a pipe."""
-    return as_json or not sys.stdout.isatty()
+    return as_json or not on_terminal()
+
+
+def on_terminal() -> bool:
+    """Say whether results are read by a person; a closed standard output is None in Python."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+class NoOutput(click.ClickException):
+    """Results cannot be written; the exit code is 1."""
+
+    def __init__(self, reason: str | None) -> None:
+        super().__init__(f"standard output cannot be written: {reason}")
+
+
+def discard_output() -> None:
+    """Let what is still to be printed go nowhere, so that the end of the process does not stumble on it."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_json(document: Any) -> None:
     """Print one JSON value on a line, at once."""
     encoded = document if isinstance(document, bytes) else msgspec.json.encode(document)
-    click.echo(encoded.decode())
-    sys.stdout.flush()
+    if sys.stdout is None:
+        raise NoOutput("it is closed")
+    try:
+        click.echo(encoded.decode())
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        raise
+    except OSError as error:
+        raise NoOutput(error.strerror) from error
 
 
 def note(text: str) -> None:

@@ -10,18 +10,14 @@ import click
 
 from chanbridge.cli.common import account_for, account_option, config_options, new_registry, settings_of
 from chanbridge.cli.compose import Wanted, compose
-from chanbridge.cli.output import note, print_json
-from chanbridge.model.errors import SendError
-from chanbridge.model.events import Fact
+from chanbridge.cli.outcome import INTERRUPTED, WAITS, Sought, outcome, refuse_untold
 from chanbridge.model.parts import TemplateCategory
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
     from chanbridge.model.message import Message
-    from chanbridge.sending import Receipt
 
-PATIENCE_S = 2.0
-_WAITS = ("queued", *(fact for fact in get_args(Fact) if fact not in {"failed", "expired", "canceled"}))
+GRACE_S = 30.0
 
 
 @click.command()
@@ -52,7 +48,7 @@ _WAITS = ("queued", *(fact for fact in get_args(Fact) if fact not in {"failed", 
 @click.option("--all", "all_channels", is_flag=True, help="With --plan: for every installed channel.")
 @click.option("--dry-run", is_flag=True, help="Print the provider requests instead of making them.")
 @click.option(
-    "--wait", type=click.Choice(_WAITS), default="submitted", help="Wait until this is known; else submitted."
+    "--wait", type=click.Choice(WAITS), default="submitted", help="Wait until this is known; else submitted."
 )
 @click.option(
     "--timeout",
@@ -87,9 +83,10 @@ def command(
     """Send TEXT to the address TO and print the receipt as JSON.
 
     Reads TEXT from standard input when it is omitted. Exits 1 if the provider
-    refused the message, 2 for a usage or configuration error, and 75 if trying
-    again later may succeed: the message is kept then, and goes out as soon as a
-    bridge runs.
+    refused the message, or took it and what --wait names was not known in time;
+    2 for a usage or configuration error; 75 if it was not taken yet: where an id
+    is printed the message is kept then, and goes out as soon as a bridge runs;
+    130 if you stop waiting.
 
     \b
     Examples:
@@ -121,65 +118,19 @@ def command(
 
     settings = settings_of(config, allow_literal_secrets, registry)
     name = account_for(settings, split_address(to)[0], account).name
-    return asyncio.run(_send(Bridge.from_settings(settings, registry), to, message, name, wait, timeout))
+    sought = Sought(wait, timeout, to, name)
+    return asyncio.run(_send(Bridge.from_settings(settings, registry), message, sought))
 
 
-async def _send(bridge: Bridge, to: str, message: Message, account: str, fact: Any, within: float) -> int:
-    await bridge.start("nothing" if fact == "queued" else "send")
+async def _send(bridge: Bridge, message: Message, sought: Sought) -> int:
+    to = bridge.conversation(sought.to, sought.account)
+    refuse_untold(bridge.accounts[sought.account], to, sought.fact)
+    stop_s = GRACE_S
     try:
-        receipt = await bridge.send(to, message, account=account)
-        return await _outcome(receipt, to, account, fact, within)
+        await bridge.start("nothing" if sought.fact == "queued" else "send")
+        receipt = await bridge.send(sought.to, message, account=sought.account)
+        code = await outcome(receipt, sought)
+        stop_s = 0.0 if code == INTERRUPTED else GRACE_S
+        return code
     finally:
-        await bridge.stop()
-
-
-async def _outcome(receipt: Receipt, to: str, account: str, fact: Any, within: float) -> int:
-    """Wait for the receipt, print it, and give the exit code."""
-    if fact == "queued":
-        print_json(await _document(receipt, to, account))
-        return 0
-    telling = asyncio.create_task(_tell_progress(receipt, fact))
-    error: SendError | None = None
-    late = False
-    try:
-        await receipt.until(fact, timeout=within)
-    except SendError as failed:
-        error = failed
-    except TimeoutError:
-        late = True
-    finally:
-        telling.cancel()
-    print_json(await _document(receipt, to, account, error))
-    if error:
-        raise error
-    if late:
-        note(f"chanbridge send: --wait: not {fact} within {within:g} s; the message is kept, id {receipt.id}")
-    return 75 if late else 0
-
-
-async def _document(
-    receipt: Receipt, to: str, account: str, error: SendError | None = None
-) -> dict[str, Any]:
-    from chanbridge.model.codec import to_wire
-
-    progress = await receipt.progress()
-    document: dict[str, Any] = {
-        "id": receipt.id,
-        "account": account,
-        "to": to,
-        "state": await receipt.state(),
-        "external": list(progress.externals),
-        "losses": [to_wire(loss) for loss in receipt.losses],
-    }
-    return {**document, "error": to_wire(error.failure)} if error else document
-
-
-async def _tell_progress(receipt: Receipt, fact: str) -> None:
-    """Say what is waited for, if it takes longer than a moment."""
-    said = ""
-    while True:
-        await asyncio.sleep(PATIENCE_S)
-        state = await receipt.state()
-        if state != said:
-            note(f"waiting for {fact}; so far: {state}")
-            said = state
+        await bridge.stop(stop_s)

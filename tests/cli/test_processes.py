@@ -116,3 +116,33 @@ def test_a_sandbox_is_wired_to_its_bridge_and_another_process_sends_through_it(s
     assert (sender.process.returncode, json.loads(out)["state"]) == (0, "delivered"), err.decode()
     assert facts[-1] == "delivered"
     assert code == 0
+
+
+def test_a_wait_that_is_interrupted_prints_the_receipt_so_far(start, tmp_path):
+    (tmp_path / "chanbridge.toml").write_text(f'{CONFIG}base_url = "http://127.0.0.1:9"\n')
+
+    sender = start("send", "sms:+12025550123", "Hello", "--timeout", "60")
+    assert sender.process.stderr
+    waiting = next_line(sender.process.stderr)
+    sender.process.send_signal(signal.SIGINT)
+    out, err = sender.process.communicate(timeout=PATIENCE_S)
+
+    receipt = json.loads(out)
+    assert b"waiting for submitted; so far: queued" in waiting
+    assert (sender.process.returncode, receipt["state"]) == (130, "queued")
+    assert err.decode() == f"chanbridge send: stopped; the message is kept, id {receipt['id']}\n"
+
+
+def test_a_full_standard_output_is_one_line():
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [*COMMAND, "channels", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    assert ran.returncode == 1
+    assert ran.stderr.decode().endswith("standard output cannot be written: No space left on device\n")
+    assert len(ran.stderr.splitlines()) == 1

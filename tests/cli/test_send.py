@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -10,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from chanbridge.cli.outcome import _tell_progress
+from chanbridge.cli.output import NoOutput
 from chanbridge.cli.preview import with_files
 from chanbridge.model.message import Message
+from chanbridge.store.base import Progress
 from tests.cli.conftest import CONFIG, Cli
 
 TO = "pigeon:+12025550123"
@@ -231,3 +235,77 @@ def test_doctor_names_every_problem_of_the_configuration(configured, monkeypatch
         "chanbridge: chanbridge.toml:7: accounts.loft.webhook_secret: "
         "the environment variable PIGEON_WEBHOOK_SECRET is not set",
     ]
+
+
+def test_a_fact_that_the_channel_never_tells_is_not_waited_for(wired, provider):
+    read = wired("send", TO, "Hi", "--wait", "read")
+    sent = wired("send", TO, "Hi", "--wait", "sent", "--timeout", "0")
+
+    said = "--wait: pigeon never tells that a message was read: there is submitted, delivered"
+    assert (read.code, read.out, read.err) == (2, "", f"chanbridge send: {said}\n")
+    assert sent.code != 2
+    assert len(provider.requests) <= 1
+
+
+def test_a_wait_that_is_over_says_that_the_message_was_submitted(wired, provider):
+    ran = wired("send", TO, "Hi", "--wait", "delivered", "--timeout", "1.5")
+
+    [receipt] = ran.json
+    said = f"--wait: it was submitted; not delivered within 1.5 s; id {receipt['id']}"
+    assert (ran.code, receipt["state"], ran.err) == (1, "submitted", f"chanbridge send: {said}\n")
+
+
+def test_while_it_waits_it_says_why(wired, provider, monkeypatch):
+    monkeypatch.setattr("chanbridge.cli.outcome.PATIENCE_S", 0.1)
+    provider.status = 503
+
+    ran = wired("send", TO, "Hi", "--timeout", "1.0")
+
+    [told] = {line for line in ran.err.splitlines() if "so far: queued (" in line}
+    assert told.startswith("waiting for submitted; so far: queued (channel_unavailable")
+
+
+def test_what_was_reached_is_not_waited_for(monkeypatch):
+    class Delivered:
+        async def progress(self):
+            return Progress(Message.text("Hi"), ["sent"], [{"delivered"}], None, (), ())
+
+    told = []
+    monkeypatch.setattr("chanbridge.cli.outcome.PATIENCE_S", 0)
+    monkeypatch.setattr("chanbridge.cli.outcome.note", told.append)
+
+    async def tell(fact):
+        async with asyncio.timeout(0.05):
+            await _tell_progress(Delivered(), fact)
+
+    for fact in ("submitted", "read"):
+        with pytest.raises(TimeoutError):
+            asyncio.run(tell(fact))
+
+    assert told == ["waiting for read; so far: delivered"]
+
+
+def test_a_receipt_that_cannot_be_printed_is_told_and_the_message_is_not_failed(wired, provider, monkeypatch):
+    def full(*args, **kwargs):
+        raise NoOutput("No space left on device")
+
+    monkeypatch.setattr("chanbridge.cli.outcome.print_json", full)
+    monkeypatch.setattr("chanbridge.cli.outcome.discard_output", lambda: None)
+
+    ran = wired("send", TO, "Hi")
+
+    assert (ran.code, len(provider.requests)) == (0, 1)
+    assert ran.err.startswith(
+        "chanbridge send: standard output cannot be written: No space left on device; "
+        "the message is submitted, id "
+    )
+
+
+def test_a_store_that_keeps_nothing_is_one_line_and_exit_code_75(wired, provider, tmp_path):
+    (tmp_path / "chanbridge.db").mkdir()
+
+    ran = wired("send", TO, "Hi")
+
+    assert (ran.code, ran.out, provider.requests) == (75, "", [])
+    assert ran.err.startswith("chanbridge: the store: ")
+    assert len(ran.err.splitlines()) == 1
