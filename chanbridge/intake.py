@@ -14,7 +14,6 @@ from chanbridge.model.errors import PayloadError
 from chanbridge.model.events import Event, ProviderEvent, Wake
 from chanbridge.store.base import RequestState
 
-
 MOST = 5
 """Most problems of one request that its reason tells."""
 

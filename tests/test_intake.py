@@ -45,7 +45,11 @@ def test_a_reason_names_the_first_problems_and_counts_the_others():
 
 def test_one_malformed_item_is_the_same_wherever_it_stands():
     raw = cb.Raw.of(b'{"sender": 5}')
-    first, again = (cb.ProviderEvent(error=f"KeyError at [{n}]", raw=raw) for n in range(2))
-    other = cb.ProviderEvent(error="KeyError at [0]", raw=cb.Raw.of(b'{"sender": 6}'))
+    first, again = (
+        cb.ProviderEvent(provider_type="malformed", error=f"KeyError at [{n}]", raw=raw) for n in range(2)
+    )
+    other = cb.ProviderEvent(
+        provider_type="malformed", error="KeyError at [0]", raw=cb.Raw.of(b'{"sender": 6}')
+    )
 
     assert dedupe_key(first) == dedupe_key(again) != dedupe_key(other)
