@@ -170,6 +170,13 @@ class Channel(Generic[C]):
             raise ValidationError("", "an address needs an id")
         return id.strip()
 
+    def recipient(self, id: str) -> str:
+        """Write the id of somebody to send to; raise `ValidationError` if nothing can be sent there.
+
+        The default takes whatever may write to us: override it where some can only send.
+        """
+        return self.normalise(id)
+
     def contact(self, id: str, **fields: Any) -> Contact:
         """Build the contact of a provider's id."""
         return Contact(address=address(self.name, self.normalise(id)), **fields)

@@ -15,7 +15,11 @@ def e164(number: str, region: str | None = None) -> str:
     try:
         parsed = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException as error:
-        raise ValidationError("", f"'{number}' is no phone number: write + and the country code") from error
+        raise ValidationError(
+            "", f"'{number}' is no phone number: write + and the country code, as in +12025550123"
+        ) from error
     if not phonenumbers.is_possible_number(parsed):
-        raise ValidationError("", f"'{number}' is too long or too short for a phone number")
+        raise ValidationError(
+            "", f"'{number}' is too long or too short for a phone number, such as +12025550123"
+        )
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

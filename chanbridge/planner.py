@@ -38,12 +38,15 @@ def prepare(message: Message, channel: AnyChannel) -> Message:
 def recipient(
     channel: AnyChannel, account: str, address: str, *, kind: ConversationKind = "direct", thread: str = ""
 ) -> Conversation:
-    """Make the conversation of an address; raise `ValidationError` if the address is none of this channel."""
+    """Make the conversation of an address; raise `ValidationError` if nothing can be sent there."""
     name, _, id = address.partition(":")
     if name != channel.name:
         rule = f"'{name}' is not the channel of account '{account}': that is {channel.name}"
         raise ValidationError("to", rule)
-    normal = f"{name}:{channel.normalise(id)}"
+    try:
+        normal = f"{name}:{channel.recipient(id)}"
+    except ValidationError as error:
+        raise ValidationError(error.path or "to", error.rule) from error
     return Conversation(address=normal, account=account, kind=kind, thread=thread)
 
 

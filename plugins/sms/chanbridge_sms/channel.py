@@ -55,6 +55,19 @@ class Sms(cb.Channel[SmsConfig]):
     def normalise(self, id: str) -> str:
         return addresses.normalise(id, self.config.country)
 
+    def recipient(self, id: str) -> str:
+        """Write whom a text goes to: names can only send, and our own number is nobody else's."""
+        normal = self.normalise(id)
+        if addresses.kind(normal) == "name":
+            raise cb.ValidationError(
+                "to", f"'{normal}' is a name, and names only send: give a number, as in +12025550123"
+            )
+        if normal == self.config.number:
+            raise cb.ValidationError(
+                "to", f"{normal} is this account's own number: give another's, as in +12025550123"
+            )
+        return normal
+
     def policy(self, policy: cb.Policy) -> cb.Policy:
         """Ask for look-alikes that keep a text GSM-7, where the configuration does."""
         return policy.replace(sms_encoding="smart") if self.config.encoding in ("smart", "gsm7") else policy

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chanbridge as cb
+from chanbridge import planner
 from chanbridge_sms import addresses
 
 
@@ -87,3 +88,26 @@ def test_normalising_is_final_and_fails_only_with_a_reason(id, country):
 )
 def test_kind_and_country_are_read_from_an_address(id, kind, region):
     assert (addresses.kind(id), addresses.region(id)) == (kind, region)
+
+
+@pytest.mark.parametrize(
+    ("id", "problem"),
+    [
+        ("abc", "'abc' is a name, and names only send"),
+        ("+12025550100", r"\+12025550100 is this account's own number"),
+        ("2025550123", "'2025550123' is no phone number: write"),
+        ("+1202555012", r"'\+1202555012' is too long or too short"),
+    ],
+)
+def test_where_nothing_can_be_sent_is_refused_with_the_mend(make, id, problem):
+    with pytest.raises(cb.ValidationError, match=rf"^to: {problem}.*\+12025550123") as refused:
+        planner.recipient(make(sender="+1 202 555 0100"), "texts", f"sms:{id}")
+
+    assert refused.value.path == "to"
+
+
+def test_others_than_our_own_number_can_be_sent_to_and_names_may_write(make):
+    channel = make(sender="+12025550100")
+
+    assert planner.recipient(channel, "texts", "sms:+1 202 555 0123").address == "sms:+12025550123"
+    assert channel.normalise("ABC Bank") == "ABC Bank"

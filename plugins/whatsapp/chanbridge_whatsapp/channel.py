@@ -38,6 +38,14 @@ class WhatsApp(cb.Channel[WhatsAppConfig]):
     def normalise(self, id: str) -> str:
         return identity.normalise(id)
 
+    def recipient(self, id: str) -> str:
+        """Write whom a message goes to: the ids of the account itself look like numbers, but are none."""
+        if id.strip().removeprefix("+") in (self.config.phone_number_id, self.config.waba_id):
+            raise cb.ValidationError(
+                "to", f"{id.strip()} is an id of this account itself: give a number, as in +12025550123"
+            )
+        return self.normalise(id)
+
     def challenge(self, request: cb.HttpRequest) -> cb.HttpResponse | None:
         if request.method != "GET":
             return None

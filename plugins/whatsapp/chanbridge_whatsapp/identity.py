@@ -36,7 +36,8 @@ def normalise(id: str) -> str:
         return group
     raise cb.ValidationError(
         "",
-        f"'{id}' is no WhatsApp address: give a number with its country code, or a user's or group's id",
+        f"'{id}' is no WhatsApp address: give a number with its country code, as in +12025550123, "
+        "or a user's or group's id",
     )
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chanbridge as cb
+from chanbridge import planner
 from chanbridge_whatsapp import identity
 
 
@@ -93,3 +94,14 @@ def test_a_contact_is_known_by_all_its_ids():
         ("wa_id", "12025550123"),
     ]
     assert identity.address_of(known) == "whatsapp:US.TESTBSUID0001"
+
+
+@pytest.mark.parametrize("id", ["100000000000001", "+100000000000001", "200000000000001"])
+def test_nothing_is_sent_to_an_id_of_the_account_itself(channel, id):
+    with pytest.raises(cb.ValidationError, match=r"^to: .* id of this account itself.*\+12025550123"):
+        planner.recipient(channel, "support", f"whatsapp:{id}")
+
+
+def test_an_address_that_is_none_is_refused_with_an_example(channel):
+    with pytest.raises(cb.ValidationError, match=r"^to: 'abc' is no WhatsApp address.*\+12025550123"):
+        planner.recipient(channel, "support", "whatsapp:abc")
