@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import shutil
 from pathlib import Path
 from socket import socket
 from typing import IO, TYPE_CHECKING, Any
@@ -80,7 +81,7 @@ def command(
     bridge = Bridge.from_settings(settings, registry)
     print_events(bridge, account, wants_json(as_json))
     if program:
-        _run_program(bridge, account, shlex.split(program))
+        _run_program(bridge, account, _words(program))
     if echo:
         answer(bridge, account)
     if replay:
@@ -113,6 +114,17 @@ def print_events(bridge: Bridge, account: str | None, as_json: bool) -> None:
             print_json(encode(event))
         else:
             click.echo(shown(event))
+
+
+def _words(program: str) -> list[str]:
+    """Split a command line; raise `click.UsageError` if it names no program."""
+    try:
+        words = shlex.split(program)
+    except ValueError as error:
+        raise click.UsageError(f"--exec: {error}") from error
+    if not words or not shutil.which(words[0]):
+        raise click.UsageError(f"--exec: there is no program '{words[0] if words else ''}' that can be run")
+    return words
 
 
 def _run_program(bridge: Bridge, account: str | None, words: list[str]) -> None:

@@ -56,8 +56,10 @@ def command(
     """Show what a webhook of CHANNEL would become: its events, one JSON a line.
 
     FILE (else standard input) holds the body as it came, or a JSON object with
-    method, path, query, headers and body; a body alone is a POST. Exits 1 if
-    the signature is wrong, or if something in it is not understood. With --set
+    method, path, query, headers and body (instead of body base64, for bytes that
+    are no text); a body alone is a POST. Of a verified request the events of the
+    account are printed, and the others counted on standard error. Exits 1 if the
+    signature is wrong, or if something in it is not understood. With --set
     public_url=URL the signature is checked for that URL.
 
     \b
@@ -137,20 +139,26 @@ def _print_events(
     from chanbridge.model.events import Event
 
     parsed = parse(channel, request)
-    everything = everything or bool(chosen.missing)  # stand-ins own nothing
-    ours = [
-        one for one in parsed.found if everything or not isinstance(one, Event) or _is_owned(channel, one)
-    ]
-    for number, found in enumerate(ours):
-        _print(found, chosen, number, as_json)
-    if len(ours) < len(parsed.found):
-        others = sorted({one.account_id for one in parsed.found if isinstance(one, Event)} - {""})
-        note(f"{len(parsed.found) - len(ours)} not shown, for an account of another id: {', '.join(others)}")
+    hidden: list[str] = []
+    for number, found in enumerate(parsed.found):
+        if everything or not isinstance(found, Event) or _is_owned(channel, found):
+            _print(found, chosen, number, as_json)
+        else:
+            hidden.append(found.account_id)
+    if hidden:
+        note(_hidden(hidden, chosen.missing))
     state, reason = judge([one for one in parsed.found if isinstance(one, Event)], 0, parsed.problem)
     if state == "ok":
         return 0
     note(f"chanbridge parse: not all of it is understood: {reason}")
     return 1
+
+
+def _hidden(accounts: list[str], missing: tuple[str, ...]) -> str:
+    """Tell which accounts the events belong to that were not shown, and what would show them."""
+    others = ", ".join(f"{id} ({accounts.count(id)})" for id in sorted(set(accounts)))
+    unset = f" (not set: {', '.join(missing)})" if missing else ""
+    return f"{len(accounts)} not shown, for accounts of another id: {others}{unset}; --no-verify shows them"
 
 
 def _is_owned(channel: Channel[Any], event: Event) -> bool:

@@ -25,6 +25,7 @@ def read_request(content: bytes, webhook_url: str) -> HttpRequest:
     if recorded is None:
         headers = Headers({"content-type": _guess(content)})
         return HttpRequest(method="POST", url=webhook_url, headers=headers, body=content)
+    _refuse_odd(recorded)
     headers = Headers(_headers(recorded.get("headers") or {}))
     body = _body(recorded, headers.get("content-type", ""))
     if body and "content-type" not in headers:
@@ -48,6 +49,15 @@ def _recorded(content: bytes) -> dict[str, Any] | None:
         return None
     is_request = isinstance(found.get("body"), str | dict | list) or not found.keys().isdisjoint(_TELLING)
     return found if is_request else None
+
+
+def _refuse_odd(recorded: dict[str, Any]) -> None:
+    """Raise `ValidationError` where a key holds what cannot be a piece of a request."""
+    for key in ("method", "path", "url", "peer", "base64"):
+        if not isinstance(recorded.get(key) or "", str):
+            raise ValidationError(key, "must be a string")
+    if not isinstance(recorded.get("body", ""), str | dict | list):
+        raise ValidationError("body", "must be a string, or the JSON itself as an object or array")
 
 
 def _body(recorded: dict[str, Any], content_type: str) -> bytes:

@@ -79,7 +79,8 @@ def test_an_event_of_another_account_is_shown_only_where_nothing_is_verified(cli
     unverified = cli("parse", "pigeon", *SET, "--no-verify", stdin=OTHERS)
 
     assert (verified.code, verified.out) == (0, "")
-    assert verified.err == "1 not shown, for an account of another id: +12025550199\n"
+    said = "1 not shown, for accounts of another id: +12025550199 (1); --no-verify shows them\n"
+    assert verified.err == said
     assert [event["data"]["account_id"] for event in unverified.json] == ["+12025550199"]
 
 
@@ -167,3 +168,30 @@ def test_a_body_that_is_an_object_is_sent_as_a_form_where_the_headers_say_so():
     request = read_request(msgspec.json.encode({"headers": headers, "body": {"Body": "a b", "N": 1}}), URL)
 
     assert request.form() == [("Body", "a b"), ("N", "1")]
+
+
+def test_of_several_accounts_a_verified_request_shows_ours_and_names_exactly_the_others(cli):
+    body = CALL[:-1] + b", " + OTHERS[1:-1] + b", " + OTHERS[1:]
+    unset = ["--set", f"webhook_secret={SECRET}", "--set", "number=+12025550100"]
+
+    verified = cli("parse", "pigeon", *SET, stdin=recorded(body))
+    partly = cli("parse", "pigeon", *unset, stdin=recorded(body))
+    everything = cli("parse", "pigeon", "--no-verify", stdin=body)
+
+    assert [event["providerid"] for event in verified.json] == ["m-1-TEST"]
+    assert (
+        verified.err == "2 not shown, for accounts of another id: +12025550199 (2); --no-verify shows them\n"
+    )
+    assert [event["providerid"] for event in partly.json] == ["m-1-TEST"]
+    assert "+12025550199 (2) (not set: api_key);" in partly.err
+    assert (len(everything.json), everything.err) == (3, "")
+
+
+@pytest.mark.parametrize("key", ["method", "path", "url", "base64", "body"])
+def test_a_key_of_a_request_that_is_no_string_is_wrong_usage(cli, key):
+    ran = cli(
+        "parse", "pigeon", "--no-verify", stdin=msgspec.json.encode({"method": "POST", "body": "", key: 5})
+    )
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"chanbridge: {key}: must be a string")

@@ -203,3 +203,21 @@ def test_a_file_that_nobody_has_leaves_none_behind(configured, tmp_path):
     assert ran.code in (1, 75)
     assert "media_unavailable" in ran.err
     assert not (tmp_path / "none.bin").exists()
+
+
+def test_a_program_that_is_not_there_is_refused_at_the_start(configured, tmp_path):
+    ran = configured("listen", "--replay", record(tmp_path, HELLO), "--exec", "/nonexist/cmd --now")
+
+    said = "chanbridge listen: --exec: there is no program '/nonexist/cmd' that can be run\n"
+    assert (ran.code, ran.out, ran.err) == (2, "", said)
+
+
+def test_a_program_that_cannot_be_run_later_parks_the_event_under_its_error(configured, tmp_path):
+    (tmp_path / "chanbridge.toml").write_text(f"policy = {{handler_attempts = 1}}\n{CONFIG}")
+    (tmp_path / "handle").write_text("#!/nonexist/interpreter\n")
+    (tmp_path / "handle").chmod(0o755)
+
+    ran = configured("listen", "--replay", record(tmp_path, HELLO), "--exec", "./handle")
+
+    assert ran.code == 0
+    assert "FileNotFoundError" in configured("parked", "list").json[0]["error"]
