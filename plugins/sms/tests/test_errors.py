@@ -70,6 +70,9 @@ def test_only_what_stops_the_whole_account_has_its_scope():
         ("21617", ("invalid_request", "message", "shrink")),
         ("21408", ("auth_failed", "message", "reauth")),
         ("30036", ("expired", "message", None)),
+        ("11200", ("media_unavailable", "message", "other_channel")),
+        ("30019", ("too_large", "message", "shrink")),
+        ("30011", ("unsupported_content", "message", "other_channel")),
         ("63016", ("window_closed", "recipient", "template")),
         ("20003", ("auth_failed", "account", "reauth")),
     ],
@@ -128,3 +131,15 @@ def test_a_reason_that_is_no_code_is_kept_and_not_tried_again(code):
     failure = errors.of_code(code)
 
     assert (failure.code, failure.retryable, failure.provider.code) == ("internal", False, code)
+
+
+@pytest.mark.parametrize("code", ["11200", "11205", "21620", "11751", "30019", "30011"])
+def test_a_failed_picture_message_says_what_to_do(code):
+    assert " file " in errors.of_code(code).detail or "picture" in errors.of_code(code).detail
+
+
+def test_a_failed_fetch_of_a_file_is_told_with_the_code_and_the_mend():
+    failure = errors.of_code("11200")
+
+    assert (failure.retryable, failure.provider.code) == (False, "11200")
+    assert failure.detail.endswith("it must be open to Twilio, without a login")

@@ -75,12 +75,10 @@ def test_a_report_names_our_key_from_the_query_that_we_gave(sms, form):
     assert event.target == cb.Ref(id="TEST/1", external="SM00000000000000000000000000000001")
 
 
-def test_an_impossible_carrier_time_is_no_time(sms, form):
-    times = [
-        said(sms, form(MessageStatus="sent", RawDlrDoneDate=date)).time for date in ("2613011001", "soon")
-    ]
+def test_a_carriers_minute_of_no_zone_is_kept_and_is_not_the_time_of_the_event(sms, form):
+    event = said(sms, form(MessageStatus="delivered", RawDlrDoneDate="2601051001"))
 
-    assert times == [None, None]
+    assert (event.time, event.extra) == (None, {"x-sms": {"carrier_done": "2601051001"}})
 
 
 def test_a_price_in_whole_cents_is_money(sms, form):

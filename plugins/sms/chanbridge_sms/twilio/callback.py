@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import datetime as dt
 import decimal
 import re
 from collections.abc import Mapping
@@ -163,17 +162,6 @@ def add_ons(call: Callback) -> Any:
         return decode_json(call.add_ons.encode())
     except cb.PayloadError:
         return call.add_ons
-
-
-def done_at(call: Callback) -> dt.datetime | None:
-    """Read when the carrier was done, ``YYMMDDhhmm``; it names no zone, and UTC is the usual one."""
-    text = call.raw_dlr_done_date
-    if not re.fullmatch(r"[0-9]{10}", text):
-        return None
-    try:
-        return dt.datetime.strptime(text, "%y%m%d%H%M").replace(tzinfo=dt.UTC)
-    except ValueError:
-        return None
 
 
 def price(call: Callback) -> cb.Price | None:

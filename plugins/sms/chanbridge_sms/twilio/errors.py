@@ -54,11 +54,11 @@ ERRORS: dict[int, Meaning] = {
     **_codes("channel_unavailable", 63009, 63010, 63012, 63023, scope="message"),
     **_codes("internal", 30008),
     # what only tells: nothing of ours is to be sent again
-    **_codes("channel_unavailable", 11200, 11205, 30009, retryable=False, scope="message", fix=None),
+    **_codes("channel_unavailable", 30009, retryable=False, scope="message", fix=None),
     **_codes("expired", 30036),
     # files
     **_codes("too_large", 11751, 21623, 30019, 63034),
-    **_codes("media_unavailable", 21620, 63025, retryable=False),
+    **_codes("media_unavailable", 11200, 11205, 21620, 63025, retryable=False, fix="other_channel"),
     **_codes("media_unavailable", 63019, 63037),
     **_codes("unsupported_content", 30011, fix="other_channel"),  # no MMS there; a text with a link would do
     # what carriers and platforms do not allow
@@ -66,6 +66,12 @@ ERRORS: dict[int, Meaning] = {
 }
 """The whole table of codes; a code that is not here means what its HTTP status means."""
 
+DETAILS: dict[cb.ErrorCode, str] = {
+    "media_unavailable": "a file could not be fetched by its link: it must be open to Twilio, without a login",
+    "too_large": "a file is larger than it may be: send a smaller one, or its link in a text",
+    "unsupported_content": "no picture messages arrive there: send a text with a link",
+}
+"""What a report of a failed picture message means, which names a number and nothing else."""
 OPTED_OUT = "21610"
 
 
@@ -97,7 +103,9 @@ def of_code(code: str, title: str = "") -> cb.Failure:
     if meaning is None:
         detail = "" if code else "Twilio gave no reason"
         return cb.Failure.of("internal", provider=provider, retryable=False, detail=detail)
-    return cb.Failure.of(meaning.code, provider=provider, **meaning.over)
+    return cb.Failure.of(
+        meaning.code, provider=provider, **{"detail": DETAILS.get(meaning.code, ""), **meaning.over}
+    )
 
 
 def redact(text: str) -> str:

@@ -166,7 +166,7 @@ class _Reader:
             fact="expired" if failure and failure.code == "expired" else fact,
             error=failure,
             price=callback.price(call),
-            time=callback.done_at(call),
+            extra=_done(call),
             **frame,
         )
         if failure and call.error_code == errors.OPTED_OUT:
@@ -174,6 +174,11 @@ class _Reader:
             yield cb.ConsentChanged(
                 granted=False, via="unsubscribe", evidence=evidence, handled=True, **frame
             )
+
+
+def _done(call: Callback) -> dict[str, Any]:
+    """Keep when the carrier says it was done: in minutes of a zone it does not name, no event's time."""
+    return {"x-sms": {"carrier_done": call.raw_dlr_done_date}} if call.raw_dlr_done_date else {}
 
 
 def _interaction(call: Callback, message: cb.Message, frame: dict[str, Any]) -> cb.InteractionReceived:
