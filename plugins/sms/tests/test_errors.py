@@ -142,4 +142,4 @@ def test_a_failed_fetch_of_a_file_is_told_with_the_code_and_the_mend():
     failure = errors.of_code("11200")
 
     assert (failure.retryable, failure.provider.code) == (False, "11200")
-    assert failure.detail.endswith("it must be open to Twilio, without a login")
+    assert failure.detail.endswith("it must be open to Twilio without a login")

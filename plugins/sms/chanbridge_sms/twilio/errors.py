@@ -67,7 +67,7 @@ ERRORS: dict[int, Meaning] = {
 """The whole table of codes; a code that is not here means what its HTTP status means."""
 
 DETAILS: dict[cb.ErrorCode, str] = {
-    "media_unavailable": "a file could not be fetched by its link: it must be open to Twilio, without a login",
+    "media_unavailable": "a file could not be fetched by its link: it must be open to Twilio without a login",
     "too_large": "a file is larger than it may be: send a smaller one, or its link in a text",
     "unsupported_content": "no picture messages arrive there: send a text with a link",
 }
