@@ -176,28 +176,41 @@ class Bridge:
         account = gesture.to.account
         loss = planner.gesture_loss(gesture, self._channel(account))
         if loss:
-            about = {"account": account, "gesture": gesture.kind, "reason": loss.reason}
-            _log.info("gesture.dropped", extra=about)
+            self._drop(gesture, loss.reason)
         elif durable:
             await self.runtime.store.outbox.add_gesture(account, gesture, self._clock())
             self.runtime.sender.wake()
         else:
             await self.runtime.sender.try_gesture(gesture)
 
-    async def post_edit(self, target: Ref, message: Message, to: Conversation, key: str) -> None:
-        """Replace a sent message by another form of it, where the channel can."""
-        async with self._in_order(to):
-            step = await self._edited(target, message, to)
-            await self._gesture(Gesture(kind="edit", to=to, target=target, step=step, key=key), durable=True)
+    def _drop(self, gesture: Gesture, reason: str) -> None:
+        about = {"account": gesture.to.account, "gesture": gesture.kind, "reason": reason}
+        _log.info("gesture.dropped", extra=about)
 
-    async def _edited(self, target: Ref, message: Message, to: Conversation) -> Step:
+    async def post_edit(self, target: Ref, message: Message, to: Conversation, key: str) -> None:
+        """Replace a sent message by another form of it. Where that cannot be, it is logged, and no error."""
+        gesture = Gesture(kind="edit", to=to, target=target, key=key)
+        async with self._in_order(to):
+            try:
+                step = await self._edited(gesture, message)
+            except Unsupported as error:
+                self._drop(gesture, error.failure.detail or error.code)
+            else:
+                await self._gesture(gesture.replace(step=step), durable=True)
+
+    async def _edited(self, gesture: Gesture, message: Message) -> Step:
+        """Plan the new form; raise `Unsupported` where the sent message cannot become it."""
+        runtime, to = self.runtime, gesture.to
         channel, now = self._channel(to.account), self._clock()
-        prepared = planner.prepare(message, channel)
-        known = planner.situation(channel, to, now, prepared, self.runtime.links)
-        plan = planner.plan(prepared, channel, to, self.policy(to.account), known)
-        steps = await self.runtime.store.outbox.steps(target.id) if target.id else []
-        if len(plan.steps) != 1 or len(steps) > 1:
-            raise Unsupported("only a message of one step can be edited: delete it and send another")
+        if loss := planner.gesture_loss(gesture, channel):
+            raise Unsupported(loss.reason)
+        prepared = await runtime.media.import_local(planner.prepare(message, channel))
+        conversation = await runtime.store.outbox.find_conversation(to)
+        known = planner.situation(channel, conversation, now, prepared, runtime.links)
+        plan = planner.plan(prepared, channel, conversation, self.policy(to.account), known)
+        sent = await runtime.store.outbox.steps(gesture.target.id) if gesture.target else []
+        if loss := planner.edit_loss(gesture, channel, sent, plan.steps):
+            raise Unsupported(loss.reason)
         return plan.steps[0]
 
     def _in_order(self, to: Conversation) -> asyncio.Lock:

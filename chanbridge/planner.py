@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Protocol
 
 from chanbridge.accounts import AnyChannel
@@ -12,7 +13,7 @@ from chanbridge.model.check import check, with_ids
 from chanbridge.model.errors import SendError, ValidationError
 from chanbridge.model.message import Message
 from chanbridge.transcode import plan_gesture, transcode
-from chanbridge.transcode.plan import Loss, Plan, Policy, Situation
+from chanbridge.transcode.plan import Loss, Plan, Policy, Situation, Step
 
 
 class Links(Protocol):
@@ -102,3 +103,13 @@ def gesture_loss(gesture: Gesture, channel: AnyChannel) -> Loss | None:
     if not channel.can("gesture"):
         return Loss(path="", level="affordance", rule="D17", reason=f"{channel.name} has no gestures")
     return plan_gesture(gesture, channel.capabilities_for(gesture.to))
+
+
+def edit_loss(
+    gesture: Gesture, channel: AnyChannel, sent: Sequence[Step], revised: Sequence[Step]
+) -> Loss | None:
+    """Say what is lost if the steps that were sent (none: not known) cannot become others; None: they can."""
+    if len(revised) != 1 or len(sent) > 1:
+        reason = "only a message of one step can be edited: delete it and send another"
+        return Loss(path="/edit", level="affordance", rule="D17", reason=reason)
+    return plan_gesture(gesture, channel.capabilities_for(gesture.to), sent or revised, revised)

@@ -1,5 +1,7 @@
 """A conversation in the hands of a handler: what it begins, and what becomes of it."""
 
+import logging
+
 import pytest
 
 import chanbridge as cb
@@ -82,6 +84,67 @@ async def test_a_reaction_that_the_channel_does_not_have_is_not_sent(tmp_path):
         await conversation.react("🦆")
 
     assert gestures_of(await handled(tmp_path, handler)) == []
+
+
+class Windowed(Rich):
+    """Rich, where free-form messages need an open window."""
+
+    capabilities = Rich.capabilities.replace(
+        window=cb.WindowLimits(kind="rolling", seconds=86_400, outside="template")
+    )
+
+
+def _editing(message, receipts):
+    async def handler(event, conversation):
+        if not receipts:
+            receipts.append(await conversation.reply("Sent"))
+        await receipts[0].until("submitted", timeout=5)
+        await conversation.edit(receipts[0], message)
+        await conversation.reply("Done")
+
+    return handler
+
+
+async def test_an_edit_goes_out_while_the_window_is_open(tmp_path):
+    providers = await handled(tmp_path, _editing("Changed", []), channel=Windowed, clock=Clock())
+
+    assert [g["text"] for g in gestures_of(providers)] == ["Changed"]
+
+
+async def test_an_edit_that_the_channel_cannot_make_is_lost_and_the_handler_goes_on(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+
+    providers = await handled(tmp_path, _editing("Changed", []), channel=Pigeon)
+
+    assert [m["body"] for m in providers.pigeon.sent] == ["Sent", "Done"]
+    assert _dropped(caplog) == ["the channel cannot do it"]
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("long " * 1000, "only a message of one step can be edited: delete it and send another"),
+        (cb.Message.location(1.0, 2.0), "the new form no longer has the steps of the original"),
+    ],
+)
+async def test_an_edit_that_no_longer_fits_is_lost_and_the_handler_goes_on(tmp_path, caplog, message, reason):
+    caplog.set_level(logging.INFO)
+
+    providers = await handled(tmp_path, _editing(message, []), channel=Placed)
+
+    assert gestures_of(providers) == []
+    assert [m["body"] for m in providers.pigeon.sent] == ["Sent", "Done"]
+    assert _dropped(caplog) == [reason]
+
+
+def _dropped(caplog):
+    return [record.reason for record in caplog.records if record.msg == "gesture.dropped"]
+
+
+class Placed(Rich):
+    """Rich, with places."""
+
+    capabilities = Rich.capabilities.replace(location=cb.Feature())
 
 
 async def test_typing_is_only_tried(tmp_path):
