@@ -1,4 +1,4 @@
-"""``send --plan`` and ``--dry-run``: what sending would do, without a store or a network."""
+"""``send --plan`` and ``--dry-run``: what sending would do, without a network and without a trace."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import click
 
 from chanbridge.cli.common import account_for
 from chanbridge.cli.output import note, plain, print_json, wants_json
+from chanbridge.cli.surroundings import Surroundings
 from chanbridge.config import AccountSettings, Settings, account_from, config_path, load_settings
 from chanbridge.model.address import Conversation, split_address
-from chanbridge.model.errors import ChanbridgeError, ConfigError, SendError, ValidationError
+from chanbridge.model.errors import ChanbridgeError, ConfigError, PluginError, SendError, ValidationError
 from chanbridge.model.ids import new_id
 from chanbridge.model.message import Message
 from chanbridge.model.parts import MediaPart
-from chanbridge.transcode.plan import Plan, Situation
+from chanbridge.transcode.plan import Plan
 
 _SAMPLE = "+12025550100"
 
@@ -48,6 +49,7 @@ class Previewer:
             self._settings = load_settings(
                 config, registry=registry, allow_literal_secrets=allow_literal_secrets
             )
+        self._surroundings = Surroundings(self._settings)
 
     def preview(self, to: str, message: Message, account: str | None = None) -> Preview:
         """Plan a message; raise `ChanbridgeError` if it cannot go out there."""
@@ -77,7 +79,7 @@ class Previewer:
         channel = self._registry.build(chosen.channel, Account(chosen.name, chosen.config, webhook_url=url))
         where = planner.recipient(channel, chosen.name, to)
         prepared = planner.prepare(with_files(message), channel)
-        known = Situation(can_serve_links=bool(public_url), now=dt.datetime.now(dt.UTC))
+        where, known = self._surroundings.of(channel, where, prepared)
         return Preview(chosen, channel, where, planner.plan(prepared, channel, where, chosen.policy, known))
 
     def _account(self, channel: str, name: str | None) -> AccountSettings | None:
@@ -159,10 +161,24 @@ def print_requests(preview: Preview) -> None:
     now = dt.datetime.now(dt.UTC)
     for step in preview.plan.steps:
         frozen = step.replace(to=preview.to, now=now, key=new_id())
-        for request in dry_run(preview.channel.send(frozen)):
+        try:
+            requests = dry_run(preview.channel.send(frozen))
+        except ChanbridgeError:
+            raise
+        except Exception as error:
+            raise PluginError(preview.channel.name, _failed(error)) from error
+        for request in requests:
             print_json(request_as_json(request))
     if preview.account.missing:
         note(f"no account is configured, so these stand in: {', '.join(preview.account.missing)}")
+
+
+def _failed(error: Exception) -> str:
+    """Tell what a plugin's flow raised; the words are left out, for they may quote a message."""
+    from chanbridge.intake import place_of
+
+    hint = "a dry run answers with placeholders: read answers as a typed struct, response.json(Answer)"
+    return f"its send raised {type(error).__name__} at {place_of(error)}; {hint}"
 
 
 def with_files(message: Message) -> Message:
@@ -171,7 +187,7 @@ def with_files(message: Message) -> Message:
 
 
 def _handled(part: MediaPart) -> MediaPart:
-    if not part.media.url.startswith("file:"):
+    if not isinstance(part.media, LocalFile):
         return part
     path = Path(unquote(urlsplit(part.media.url).path))
     with path.open("rb") as file:

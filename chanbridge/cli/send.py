@@ -88,6 +88,10 @@ def command(
     is printed the message is kept then, and goes out as soon as a bridge runs;
     130 if you stop waiting.
 
+    --plan and --dry-run look at the configuration and, without writing, at its
+    store; without a configuration they assume an open service window and that
+    files can be linked to. What is assumed is said on standard error.
+
     \b
     Examples:
       chanbridge send sms:+12025550123 "Your mug has shipped"

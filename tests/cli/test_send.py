@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+import chanbridge as cb
 from chanbridge.cli.outcome import _tell_progress
 from chanbridge.cli.output import NoOutput
 from chanbridge.cli.preview import with_files
 from chanbridge.model.message import Message
 from chanbridge.store.base import Progress
-from tests.cli.conftest import CONFIG, Cli
+from tests.cli.conftest import CONFIG, Cli, Pigeon
 
 TO = "pigeon:+12025550123"
 
@@ -173,7 +174,10 @@ def test_a_dry_run_needs_no_configuration(cli):
     ran = cli("send", TO, "Hi", "--dry-run")
 
     assert ran.json[0]["url"] == "https://api.pigeon.example/v2/messages"
-    assert ran.err == "no account is configured, so these stand in: number, api_key, webhook_secret\n"
+    assert ran.err.splitlines() == [
+        "assumed, for there is no configuration: the service window is open, files can be linked to",
+        "no account is configured, so these stand in: number, api_key, webhook_secret",
+    ]
 
 
 def test_a_plan_shows_steps_and_losses(cli):
@@ -185,13 +189,73 @@ def test_a_plan_shows_steps_and_losses(cli):
     assert [(loss["rule"], loss["level"]) for loss in plan["losses"]] == [("D6", "affordance")]
 
 
-def test_a_plan_for_all_channels_names_the_one_that_refuses(cli, tmp_path):
+def test_a_plan_for_all_channels_names_the_one_that_refuses(configured, tmp_path):
+    path = tmp_path / "chanbridge.toml"
+    path.write_text(path.read_text().replace('public_url = "https://hooks.example.com"', ""))
     (tmp_path / "a.bin").write_bytes(b"x")
 
-    ran = cli("send", TO, "--media", "a.bin", "--plan", "--all")
+    ran = configured("send", TO, "--media", "a.bin", "--plan", "--all")
 
     assert ran.code == 1
     assert (ran.json[0]["channel"], ran.json[0]["error"]["code"]) == ("pigeon", "unsupported_content")
+
+
+def test_a_plan_shows_the_link_that_sending_would_send(wired, provider, tmp_path):
+    (tmp_path / "box.bin").write_bytes(b"x")
+
+    ran = wired("send", TO, "Mug", "--media", "box.bin", "--plan")
+    sent = wired("send", TO, "Mug", "--media", "box.bin")
+
+    said = [request["text"].partition("?")[0] for _, request in provider.requests]
+    assert sent.code == 0
+    assert [text.partition("?")[0] for text in parts_of(ran)] == said
+    assert "https://hooks.example.com/media/" in said[-1]
+
+
+def parts_of(ran: Any) -> list[str]:
+    return ["\n".join(part["text"] for part in step["parts"]) for step in ran.json[0]["steps"]]
+
+
+WINDOW = cb.WindowLimits(kind="rolling", seconds=86400, outside="reject")
+
+
+def test_a_plan_knows_the_window_of_the_store_and_writes_nothing(wired, tmp_path, monkeypatch):
+    monkeypatch.setattr(Pigeon, "capabilities", Pigeon.capabilities.replace(window=WINDOW))
+    hello = b'[{"id": "m-1-TEST", "from": "+12025550123", "text": "Hello"}]'
+    line = {"account": "loft", "body": hello.decode()}
+    (tmp_path / "rec.jsonl").write_text(json.dumps(line))
+
+    before = wired("send", TO, "Hi", "--plan")
+    untouched = not (tmp_path / "chanbridge.db").exists()
+    wired("listen", "--replay", "rec.jsonl")
+    after = wired("send", TO, "Hi", "--plan")
+
+    told = f"assumed, for nobody has written from {TO}: the service window is closed"
+    assert (before.code, before.err.splitlines()[0], untouched) == (1, told, True)
+    assert (after.code, after.err) == (0, "")
+
+
+def test_without_a_configuration_the_window_is_assumed_open(cli, monkeypatch):
+    monkeypatch.setattr(Pigeon, "capabilities", Pigeon.capabilities.replace(window=WINDOW))
+
+    ran = cli("send", TO, "Hi", "--plan")
+
+    assert ran.code == 0
+    assert ran.err.startswith("assumed, for there is no configuration: the service window is open")
+
+
+def test_what_a_plugin_raises_in_a_dry_run_is_told_as_the_plugins(cli, monkeypatch):
+    def send(self, step):
+        answer = yield cb.HttpRequest.get("https://api.pigeon.example/v2/me")
+        return cb.Sent(answer.json()["messages"][0]["id"])
+
+    monkeypatch.setattr(Pigeon, "send", send)
+
+    ran = cli("send", TO, "Hi", "--dry-run")
+
+    assert ran.code == 2
+    assert ran.err.splitlines()[-1].startswith("chanbridge: pigeon: its send raised KeyError at ")
+    assert "a dry run answers with placeholders" in ran.err
 
 
 def test_a_local_file_is_planned_by_its_hash_and_stays_where_it_is(tmp_path):

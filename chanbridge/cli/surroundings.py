@@ -1,0 +1,67 @@
+"""What a plan depends on beside the message: the service window, links. Looked up, or assumed and told."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chanbridge.cli.output import note
+
+if TYPE_CHECKING:
+    from chanbridge.channel import Channel
+    from chanbridge.config import Settings
+    from chanbridge.model.address import Conversation
+    from chanbridge.model.message import Message
+    from chanbridge.transcode.plan import Situation
+
+_SAMPLE_URL = "https://bridge.example.com"
+
+
+class Surroundings:
+    """Tells how things stand for sending. Each assumption is told once."""
+
+    def __init__(self, settings: Settings | None) -> None:
+        self._settings = settings
+        self._told: set[str] = set()
+
+    def of(self, channel: Channel[Any], to: Conversation, message: Message) -> tuple[Conversation, Situation]:
+        """Give the conversation as the store knows it, and the situation of planning for it."""
+        from chanbridge import planner
+        from chanbridge.media import MediaLinks
+
+        now = dt.datetime.now(dt.UTC)
+        if self._settings is None:
+            self._assume("there is no configuration: the service window is open, files can be linked to")
+            links = MediaLinks(_SAMPLE_URL, b"")
+            return to, planner.situation(channel, to, now, message, links).replace(window_open=True)
+        there = self._kept(to)
+        links = MediaLinks(self._settings.public_url, b"")  # in a plan, a link need not open anything
+        known = planner.situation(channel, there or to, now, message, links)
+        if there is None and not known.window_open:
+            self._assume(f"nobody has written from {to.address}: the service window is closed")
+        return there or to, known
+
+    def _assume(self, words: str) -> None:
+        if words not in self._told:
+            note(f"assumed, for {words}")
+            self._told.add(words)
+
+    def _kept(self, to: Conversation) -> Conversation | None:
+        """Look a conversation up in the store, without writing and without waiting for whoever does."""
+        from chanbridge.runtime import sqlite_path
+        from chanbridge.store.places import known
+
+        assert self._settings
+        path: Path = sqlite_path(self._settings.store)
+        if not path.is_file():
+            return None
+        try:
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+                connection.row_factory = sqlite3.Row
+                return known(connection, to)
+        except sqlite3.Error as error:
+            self._assume(f"{path.name} cannot be read ({error}): nobody has written")
+            return None
