@@ -2,8 +2,8 @@
 
 The handlers are one consumer and every sink is another, each with a position of its own. A
 conversation is leased as a whole: where there is room, by the very transaction that writes its
-event. The lease is renewed while it is worked on. What fails is tried again with backoff, and parked
-after ``tries``.
+event. The lease is renewed while it is worked on, and at once where the clock has jumped: what this
+process holds it does not begin again. What fails is tried again with backoff, and parked after ``tries``.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._held: set[str] = set()
         self._done: dict[str, int] = {}
+        self._kept = 0.0  # when the leases were renewed last
         self._flush = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -111,6 +112,11 @@ class Dispatcher:
     def _free(self) -> int:
         return self._concurrency - len(self._held)
 
+    @property
+    def _ours(self) -> set[str]:
+        """What is worked on, or worked off and not yet written down."""
+        return {*self._held, *self._done}
+
     async def _lease(self) -> None:
         while True:
             batches: list[Batch] = []
@@ -118,7 +124,8 @@ class Dispatcher:
             if self._free > 0:
                 batches = await self._next()
             for batch in batches:
-                self._begin(batch)
+                if batch.conversation not in self._ours:
+                    self._begin(batch)
             self._crowded = self._free <= 0
             if not batches:
                 await rung(self._wake, POLL_S)
@@ -126,6 +133,7 @@ class Dispatcher:
     async def _next(self) -> list[Batch]:
         now = self._clock()
         try:
+            await self._keep(now)
             return await self._store.lease(self.consumer, self._owner, now, now + LEASE, self._free)
         except StoreError as error:
             _log.error("dispatch.store_failed", extra={"consumer": self.consumer, "error": str(error)})
@@ -202,6 +210,14 @@ class Dispatcher:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
-            for conversation in list(self._held):
-                with contextlib.suppress(StoreError):
-                    await self._store.renew(self.consumer, self._owner, conversation, self._clock() + LEASE)
+            with contextlib.suppress(StoreError):
+                await self._keep(self._clock())
+
+    async def _keep(self, now: dt.datetime) -> None:
+        """Renew what is held, and bring near what a clock that was set back has put far away."""
+        if abs(now.timestamp() - self._kept) < RENEW_S:
+            return
+        renew = self._store.renew
+        await asyncio.gather(*(renew(self.consumer, self._owner, key, now + LEASE) for key in self._ours))
+        await self._store.hasten(self.consumer, now, MAX_WAIT_S)
+        self._kept = now.timestamp()

@@ -78,6 +78,7 @@ class Sender:
         self._pacer = Pacer()
         self._wake = asyncio.Event()
         self._held: set[str] = set()
+        self._kept = 0.0  # when the leases were renewed last
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -123,6 +124,7 @@ class Sender:
     async def _next(self) -> list[Lane]:
         now = self._clock()
         try:
+            await self._keep(now)
             return await self._store.outbox.lease(self._owner, now, now + LEASE, self._free)
         except StoreError as error:
             _log.error("outbox.store_failed", extra={"error": str(error)})
@@ -148,9 +150,16 @@ class Sender:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
-            for conversation in list(self._held):
-                with contextlib.suppress(StoreError):
-                    await self._store.outbox.renew(self._owner, conversation, self._clock() + LEASE)
+            with contextlib.suppress(StoreError):
+                await self._keep(self._clock())
+
+    async def _keep(self, now: dt.datetime) -> None:
+        """Renew what is held; before every lease, lest a clock that jumped lets us take it from ourselves."""
+        if abs(now.timestamp() - self._kept) < RENEW_S:
+            return
+        renew = self._store.outbox.renew
+        await asyncio.gather(*(renew(self._owner, key, now + LEASE) for key in self._held))
+        self._kept = now.timestamp()
 
     async def _work(self, lane: Lane) -> None:
         """Send the items of a conversation in order, as long as they go out."""

@@ -144,6 +144,19 @@ class Dispatch:
             )
         )
 
+    async def hasten(self, consumer: str, now: dt.datetime, longest: float) -> None:
+        """Let a retry be due now that is further away than any wait after so many failures (2 ** n seconds).
+
+        The clock was set back since. A lease is left alone: whoever holds it renews it by the new clock.
+        """
+        await self._engine.write(
+            lambda c: c.execute(
+                "UPDATE pending SET due = ?2 WHERE consumer = ?1 AND owner = ''"
+                " AND due > ?2 + min(?3, 1 << min(attempt, 30))",
+                (consumer, now.timestamp(), longest),
+            )
+        )
+
     async def give_back(self, owner: str) -> None:
         """Give back all that an owner holds: it stops."""
         await self._engine.write(
