@@ -131,13 +131,13 @@ Found: TypeAlias = Event | Wake
 class Channel(Generic[C]):
     """One account on one messaging app. Subclass it, override what the app can do."""
 
-    name: ClassVar[str] = ""
-    Config: ClassVar[type[msgspec.Struct]]
-    hosts: ClassVar[tuple[str, ...]] = ()
+    name: ClassVar[str] = ""  # in configurations and addresses: lower-case letters, digits, - and _
+    Config: ClassVar[type[msgspec.Struct]]  # the keys of an account; a credential is a Secret
+    hosts: ClassVar[tuple[str, ...]] = ()  # to which a credential may go
     methods: ClassVar[tuple[str, ...]] = ("POST",)  # by which webhooks come, handshakes aside
     content_types: ClassVar[tuple[str, ...]] = ()  # of webhooks, in lower case; empty: any
     poll_every_s: ClassVar[float | None] = 5.0  # 0: the provider holds the answer back; None: only at a bell
-    capabilities: Capabilities | Mapping[str, Capabilities] = Capabilities()
+    capabilities: Capabilities | Mapping[str, Capabilities] = Capabilities()  # one record, or one a variant
 
     def __init__(self, account: Account[C]) -> None:
         self.account = account

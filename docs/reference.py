@@ -15,7 +15,6 @@ from click.testing import CliRunner
 from msgspec import Struct
 
 from chanbridge import config
-from chanbridge.channel import Account, Batch, Channel, Content, Finding, Gesture, Grant, Inbound, Sent
 from chanbridge.cli import COMMANDS
 from chanbridge.cli.app import root
 from chanbridge.cli.channels import records_of, side_by_side
@@ -29,7 +28,9 @@ from chanbridge.model.errors import ERRORS, ErrorCode, Failure, ProviderError
 from chanbridge.model.media import Media
 from chanbridge.registry import Registry
 from chanbridge.transcode.plan import Loss, Plan, Step
+from docs import holding
 from docs.describing import fields_table, first_line, flattened, summary, table
+from docs.members import function
 
 FOLDER = Path(__file__).with_name("reference")
 _NOTE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
@@ -115,7 +116,7 @@ def errors() -> str:
         table(["code", "retryable", "scope", "fix", "stands for"], rows),
         "",
     ]
-    return "\n".join(lines + _structs(Failure, ProviderError))
+    return "\n".join(lines + _structs(Failure, ProviderError) + holding.exceptions())
 
 
 def capabilities_page() -> str:
@@ -136,18 +137,8 @@ def hooks() -> str:
     ]
     for name, spec in vars(Specs).items():
         if name.startswith("chanbridge_"):
-            lines += [f"## {name}\n", _signature(name, spec), summary(spec), ""]
+            lines += function(name, spec)
     return "\n".join(lines + _structs(Parked))
-
-
-def channel() -> str:
-    """The contract that a plugin implements."""
-    lines = ["# The channel contract\n", summary(Channel), ""]
-    for name, method in vars(Channel).items():
-        if inspect.isfunction(method) and not name.startswith("_"):
-            lines += [f"## {name}\n", _signature(name, method), summary(method), ""]
-    lines += ["## Account\n", summary(Account), ""]
-    return "\n".join(lines + _structs(Sent, Gesture, Grant, Content, Finding, Batch, Inbound))
 
 
 def commands() -> str:
@@ -217,7 +208,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "configuration": configuration,
     "cli": commands,
     "hooks": hooks,
-    "channel": channel,
+    "channel": holding.channel,
+    "http": holding.http_page,
+    "bridge": holding.bridge,
+    "testing": holding.testing_page,
+    "sandbox": holding.sandbox_page,
 }
 
 
@@ -249,12 +244,6 @@ def _nested(cls: type[Struct]) -> Iterator[type[Struct]]:
 
 def _is_struct(thing: Any) -> bool:
     return inspect.isclass(thing) and issubclass(thing, Struct)
-
-
-def _signature(name: str, function: Any) -> str:
-    signature = inspect.signature(function)
-    kept = [one for one in signature.parameters.values() if one.name != "self"]
-    return f"```python\ndef {name}{signature.replace(parameters=kept)}\n```\n".replace("'", "")
 
 
 def _help(*words: str) -> str:

@@ -202,4 +202,5 @@ def environment() -> dict[str, str]:
     """The environment of a reader: our commands first, nobody else's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CHANBRIDGE_")}
     bin = str(Path(sys.executable).parent)
-    return {**kept, "PATH": f"{bin}{os.pathsep}{kept.get('PATH', '')}", "PYTHONWARNINGS": "error"}
+    path = f"{bin}{os.pathsep}{kept.get('PATH', '')}"
+    return {**kept, "PATH": path, "PYTHONWARNINGS": "error", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
