@@ -114,3 +114,13 @@ def test_every_link_leads_to_a_file(page):
     links = re.findall(r"\]\((?!https?:|mailto:|#)([^)#]+)", page.read_text())
 
     assert [link for link in links if not (page.parent / unquote(link)).exists()] == []
+
+
+def test_every_document_is_listed_for_somebody():
+    docs = ROOT / "docs"
+    index = (docs / "README.md").read_text()
+
+    pages = [*docs.glob("*.md"), *docs.glob("reference/*.md"), docs / "how-to" / "README.md"]
+    names = {str(page.relative_to(docs)) for page in pages} - {"README.md"}
+
+    assert {name for name in names if f"]({name})" not in index} == set()
