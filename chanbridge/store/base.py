@@ -106,8 +106,11 @@ class Journal(Protocol):
         """Count the kept requests that were not understood, and those that nobody owns."""
         ...
 
-    async def sweep(self, now: dt.datetime) -> list[Entry]:
-        """Bring what waited too long: statuses of unknown messages, incomplete segments, old dedupe keys."""
+    async def sweep(self, now: dt.datetime, slices: int = 1) -> list[Entry]:
+        """Bring what waited too long (statuses, incomplete segments), and forget old dedupe keys.
+
+        ``slices`` of `chanbridge.store.dedupe.SLICES` are looked through for these, the next ones each time.
+        """
         ...
 
 

@@ -9,6 +9,8 @@ import msgspec
 from chanbridge.model.events import Event, MessageReceived, MessageStatus, ProviderEvent, ReactionChanged
 
 MINUTE = 60.0
+SLICES = 4096
+"""In how many steps all keys are looked through for old ones: a sweep of all would stall a full store."""
 KEEP_S = 8 * 24 * 3600  # providers retry for up to seven days
 
 
@@ -54,3 +56,9 @@ def _content(event: Event) -> bytes:
     if isinstance(event, ProviderEvent) and event.error:
         event = msgspec.structs.replace(event, error="")
     return msgspec.json.encode(event)
+
+
+def slice_of_keys(number: int) -> tuple[bytes, bytes]:
+    """Give the bounds of one slice of all keys: from the first, up to and without the second."""
+    after = ((number + 1) << 4).to_bytes(3, "big")
+    return (number << 4).to_bytes(2, "big"), after[1:] if after[0] == 0 else b"\xff" * 17

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -19,7 +20,7 @@ from chanbridge.model.message import Message
 from chanbridge.model.parts import Card, Carousel, Link, MediaPart, Part, Story
 from chanbridge.store import replies, segments
 from chanbridge.store.base import Arrival, Entry, KeptRequest, Room, Stored, file_key
-from chanbridge.store.dedupe import KEEP_S, MINUTE, dedupe_key, is_timeless
+from chanbridge.store.dedupe import KEEP_S, MINUTE, SLICES, dedupe_key, is_timeless, slice_of_keys
 from chanbridge.store.engine import Engine
 from chanbridge.store.places import place
 from chanbridge.store.replies import Matching
@@ -28,7 +29,7 @@ from chanbridge.store.visit import Visit
 
 ANY = Matching()
 _FORGET = (  # of a request that may be run again, what it brought must stay known
-    "DELETE FROM seen WHERE at < ? AND ref = '' AND coalesce(request, 0) NOT IN"
+    "DELETE FROM seen WHERE key >= ? AND key < ? AND at < ? AND ref = '' AND coalesce(request, 0) NOT IN"
     " (SELECT id FROM requests WHERE state <> 'ok')"
 )
 
@@ -38,6 +39,7 @@ class Journal:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._slice = random.randrange(SLICES)  # noqa: S311 - of the dedupe keys: the next to be looked through
         self.consumers: list[str] = []
         self.rooms: dict[str, Room] = {}
         self.windows: dict[str, int | None] = {}  # account -> seconds that a message opens
@@ -205,18 +207,20 @@ class Journal:
         found = await self._engine.read(lambda c: dict(c.execute(sql).fetchall()))
         return {"quarantined": 0, "unowned": 0, **found}
 
-    async def sweep(self, now: dt.datetime) -> list[Entry]:
+    async def sweep(self, now: dt.datetime, slices: int = 1) -> list[Entry]:
         """Bring what waited too long (statuses, incomplete segments), and forget old dedupe keys."""
-        return await self._engine.write(partial(self._sweep, now))
+        return await self._engine.write(partial(self._sweep, now, slices))
 
-    def _sweep(self, now: dt.datetime, connection: sqlite3.Connection) -> list[Entry]:
+    def _sweep(self, now: dt.datetime, slices: int, connection: sqlite3.Connection) -> list[Entry]:
         at = now.timestamp()
         late = connection.execute("DELETE FROM waiting WHERE until <= ? RETURNING data", (at,)).fetchall()
         events = [unpack(row[0]) for row in late]
         entries = [self.insert(connection, event, now, None) for event in events]
         for event in segments.overdue(connection, at):
             entries.extend(self.place(connection, event, now, None, new_id()))
-        connection.execute(_FORGET, (at - KEEP_S,))
+        for _ in range(slices):
+            self._slice = (self._slice + 1) % SLICES
+            connection.execute(_FORGET, (*slice_of_keys(self._slice), at - KEEP_S))
         return entries
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -116,6 +118,70 @@ async def test_a_locked_file_is_a_store_error(open_engine, tmp_path, monkeypatch
     other.execute("ROLLBACK")
     other.close()
     await open_engine.write(insert(1))
+
+
+async def test_after_a_lock_that_was_waited_for_in_vain_the_loop_does_not_wait(
+    open_engine, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine_module, "BUSY_MS", 50)
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(StoreError, match="locked"):
+        await open_engine.write(insert(1))
+
+    other.close()
+    timeouts = await open_engine.write(lambda c: c.execute("PRAGMA busy_timeout").fetchone()[0])
+    assert timeouts == 0
+
+
+async def test_a_file_that_is_destroyed_while_it_is_open_refuses_all_and_can_be_closed(open_engine, tmp_path):
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("INSERT INTO things VALUES (1)")
+    other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    other.close()
+    (tmp_path / "test.db").write_bytes(b"garbage!" * 4096)
+
+    async with asyncio.timeout(10):
+        outcomes = await asyncio.gather(
+            *(open_engine.write(insert(n)) for n in range(2, 5)), return_exceptions=True
+        )
+        with pytest.raises(StoreError):
+            await count(open_engine)
+        with pytest.raises(StoreError):
+            await open_engine.write(insert(9))
+        await open_engine.close()
+
+    assert [type(outcome) for outcome in outcomes] == [StoreError] * 3
+
+
+async def test_reads_and_the_close_need_none_of_the_loops_shared_threads(tmp_path):
+    engine = Engine(tmp_path / "test.db")
+    engine.start()
+    free = threading.Event()
+    with ThreadPoolExecutor(1) as shared:
+        asyncio.get_running_loop().set_default_executor(shared)
+        busy = asyncio.ensure_future(asyncio.to_thread(free.wait, 20))
+        try:
+            async with asyncio.timeout(10):
+                assert await engine.read(lambda c: c.execute("SELECT 7").fetchone()[0]) == 7
+                await engine.close()
+        finally:
+            free.set()
+            await busy
+
+
+async def test_another_loop_may_read_and_write(open_engine):
+    async def elsewhere():
+        await asyncio.gather(*(open_engine.write(insert(n)) for n in range(5)))
+        return await asyncio.gather(*(count(open_engine) for _ in range(5)))
+
+    async with asyncio.timeout(10):
+        here = asyncio.gather(*(count(open_engine) for _ in range(5)))
+        there = await asyncio.to_thread(asyncio.run, elsewhere())
+        await here
+
+    assert there == [5] * 5
 
 
 def test_every_commit_is_synced(tmp_path):
