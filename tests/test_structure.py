@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [  # from the ground up: each may import itself and what is below
     {"model", "http", "secret", "placeholder", "phone", "redact"},
     {"transcode", "channel", "hooks", "mime"},
-    {"registry", "config", "config_check", "config_source", "accounts", "rates", "waiting", "patience"},
+    {"registry", "config", "config_check", "config_source", "accounts", "rates", "waiting", "patience",
+     "threads"},
     {"transport", "store", "vault", "blobs", "guard"},
     {"inbound", "outbound", "media", "gate", "intake", "kept", "tally", "planner", "pacing", "polling",
      "fetching", "session", "dispatch", "sending", "talk", "handlers"},

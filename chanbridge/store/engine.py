@@ -16,8 +16,11 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+
+from chanbridge.threads import at_home
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -58,7 +61,6 @@ class Engine:
         self._turning = False
         self._still = asyncio.Event()
         self._slow: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._reading = asyncio.Lock()
 
     def start(self) -> None:
         """Open the file; raise `StoreError` if that cannot be. Work is done on the loop that runs now."""
@@ -72,6 +74,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._wait, name="chanbridge-disk", daemon=True)
         self._thread.start()
+        self._readers = ThreadPoolExecutor(1, "chanbridge-read")  # one: a connection is nobody else's
         self._open = True
 
     async def close(self) -> None:
@@ -82,13 +85,17 @@ class Engine:
         if self._turning:
             await self._still.wait()
         self._slow.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await self._beside(self._thread.join)
         self._writer.close()
-        async with self._reading:
-            self._reader.close()
+        await self._beside(self._reader.close)
+        self._readers.shutdown(wait=False)
 
     async def write(self, work: Work[T]) -> T:
-        """Run work in a durable transaction; return when it is on disk."""
+        """Run work in a durable transaction; return when it is on disk. Any loop may ask."""
+        self._check_open()
+        return await at_home(self._loop, lambda: self._write(work))
+
+    async def _write(self, work: Work[T]) -> T:
         self._check_open()
         future: asyncio.Future[T] = self._loop.create_future()
         self._queue.append(_Job(work, future))
@@ -99,10 +106,15 @@ class Engine:
         return await future
 
     async def read(self, work: Work[T]) -> T:
-        """Run work that only reads, in another thread."""
-        async with self._reading:
-            self._check_open()
-            return await asyncio.to_thread(work, self._reader)
+        """Run work that only reads, in a thread that nothing else can keep busy. Any loop may ask."""
+        self._check_open()
+        try:
+            return await self._beside(work, self._reader)
+        except sqlite3.Error as error:
+            raise _explain(error) from error
+
+    async def _beside(self, work: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *args)
 
     def _check_open(self) -> None:
         if not self._open:
@@ -124,21 +136,29 @@ class Engine:
             self._still.set()
             return
         try:
+            self._undo()  # what could not be rolled back when it failed
             self._writer.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:  # another process has the lock
             self._slow.put(self._begin_patiently)
+        except Exception as error:  # every caller must get its answer
+            self._begun(error)
         else:
             self._run()
 
     def _begin_patiently(self) -> None:
         problem: BaseException | None = None
         try:
-            self._writer.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-            self._writer.execute("BEGIN IMMEDIATE")
-            self._writer.execute("PRAGMA busy_timeout=0")
-        except sqlite3.Error as error:
+            self._begin_within(BUSY_MS)
+        except Exception as error:  # this thread must not end
             problem = error
         self._back(self._begun, problem)
+
+    def _begin_within(self, busy_ms: int) -> None:
+        try:
+            self._writer.execute(f"PRAGMA busy_timeout={busy_ms}")
+            self._writer.execute("BEGIN IMMEDIATE")
+        finally:
+            self._writer.execute("PRAGMA busy_timeout=0")
 
     def _begun(self, problem: BaseException | None) -> None:
         if problem is None:
@@ -147,7 +167,7 @@ class Engine:
         refused = [*self._alone, *self._queue]
         self._alone.clear()
         self._queue.clear()
-        _refuse(refused, problem)
+        _refuse(refused, _failure(problem))
         self._begin()
 
     def _run(self) -> None:
@@ -168,7 +188,7 @@ class Engine:
     def _commit(self, group: list[_Job], results: list[Any]) -> None:
         try:
             self._writer.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # this thread must not end
             self._undo()
             self._back(self._failed, group, error)
         else:
@@ -188,8 +208,9 @@ class Engine:
         self._loop.call_soon(self._gather)
 
     def _undo(self) -> None:
-        if self._writer.in_transaction:
-            self._writer.execute("ROLLBACK")
+        with contextlib.suppress(sqlite3.Error):  # it is tried again before the next begins
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
 
     def _wait(self) -> None:
         while (slow := self._slow.get()) is not None:
@@ -208,8 +229,12 @@ def _refuse(jobs: list[_Job], error: BaseException) -> None:
 
 def _explain(error: BaseException) -> BaseException:
     """Say that the store failed, where it was the store and not the work."""
-    if isinstance(error, sqlite3.OperationalError):
-        explained = StoreError(str(error))
-        explained.__cause__ = error
-        return explained
+    if type(error) in {sqlite3.OperationalError, sqlite3.DatabaseError, sqlite3.InternalError}:
+        return _failure(error)
     return error
+
+
+def _failure(error: BaseException) -> StoreError:
+    explained = StoreError(str(error))
+    explained.__cause__ = error
+    return explained
