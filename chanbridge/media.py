@@ -22,7 +22,7 @@ from chanbridge.http import same
 from chanbridge.model.base import Raw
 from chanbridge.model.capabilities import By, Capabilities
 from chanbridge.model.errors import SendError
-from chanbridge.model.media import INLINE_MAX, Media, MediaRole
+from chanbridge.model.media import INLINE_MAX, LocalFile, Media, MediaRole
 from chanbridge.model.message import Message
 from chanbridge.model.parts import MediaPart
 from chanbridge.transcode.plan import Step
@@ -95,13 +95,10 @@ class MediaService:
         return await map_media(value, change)
 
     async def import_local(self, message: Message) -> Message:
-        """Copy the local files (``file:`` URLs) of a message into the store.
-
-        Only for messages of somebody who may read this machine's files: never for one from outside.
-        """
+        """Copy the local files of a message into the store: those that code named by their path."""
 
         async def change(media: Media, role: MediaRole) -> Media:
-            return await self._import(media) if media.url.startswith("file:") else media
+            return await self._import(media) if isinstance(media, LocalFile) else media
 
         return await self.unload(await map_media(message, change))
 
@@ -154,7 +151,7 @@ class MediaService:
         stored = await self._store.put(content(), mime=media.mime, filename=media.filename)
         return _fetched(media, stored)
 
-    async def _import(self, media: Media) -> Media:
+    async def _import(self, media: LocalFile) -> Media:
         path = Path(url2pathname(urlsplit(media.url).path))
         try:
             stored = await self._store.put(
@@ -164,7 +161,7 @@ class MediaService:
             raise SendError(
                 "media_unavailable", detail=f"cannot read {path.name}: {error.strerror}", retryable=False
             ) from error
-        return _fetched(media, stored)
+        return _fetched(Media(**msgspec.structs.asdict(media)), stored)
 
 
 def _blobs(value: object) -> Iterator[str]:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 import chanbridge as cb
+from chanbridge.model.codec import decode_message, encode_message
 from tests.channels import ADA, call
 from tests.runtime import Providers, deliver, eventually, make_bridge
 
@@ -55,6 +56,42 @@ async def test_a_send_is_on_disk_then_goes_out_and_its_receipts_follow(tmp_path,
         state = await receipt.until("delivered", timeout=5)
 
     assert state == "delivered"
+
+
+@pytest.mark.parametrize("scheme", ["file", "FILE"])
+async def test_a_file_of_this_machine_that_a_document_names_is_not_sent(tmp_path, providers, scheme):
+    (tmp_path / "secret.jpg").write_bytes(b"\xff\xd8\xff")
+    url = scheme + (tmp_path / "secret.jpg").as_uri().removeprefix("file")
+    document = encode_message(cb.Message.image(cb.Media(url=url, mime="image/jpeg")))
+    bridge = make_bridge(tmp_path, providers)
+
+    async with bridge:
+        with pytest.raises(cb.ValidationError, match="file: URLs are taken only from code") as caught:
+            await bridge.send(f"pigeon:{ADA}", decode_message(document), account="main")
+
+    assert caught.value.path == "parts[0].media.url"
+    assert providers.pigeon.requests == []
+
+
+def test_no_document_is_read_into_a_local_file(tmp_path):
+    document = encode_message(cb.Message.image(tmp_path / "photo.jpg"))
+
+    [part] = decode_message(document).parts
+
+    assert type(part.media) is cb.Media
+
+
+async def test_a_picture_that_code_names_by_its_path_is_sent(tmp_path, providers, monkeypatch):
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff")
+    monkeypatch.chdir(tmp_path)
+    bridge = make_bridge(tmp_path, providers)
+
+    async with bridge:
+        receipt = await bridge.send(f"pigeon:{ADA}", cb.Message.image("photo.jpg"), account="main")
+        assert await receipt.until("submitted", timeout=5) == "submitted"
+
+    [upload, _] = providers.pigeon.requests
+    assert upload.json()["url"].startswith("https://hooks.example.com/media/")
 
 
 async def test_fifty_identical_webhooks_at_once_give_one_event(tmp_path, providers):

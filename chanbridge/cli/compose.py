@@ -14,7 +14,7 @@ from chanbridge.cli.common import pairs
 from chanbridge.cli.reading import json_problem, text_of
 from chanbridge.model.base import Ref
 from chanbridge.model.errors import ValidationError
-from chanbridge.model.media import Media, MediaRole
+from chanbridge.model.media import LocalFile, Media, MediaRole
 from chanbridge.model.message import Message, Relation, actions
 from chanbridge.model.parts import MediaPart, Part, Template, Text
 
@@ -125,7 +125,9 @@ def _file(source: str) -> MediaPart:
         raise click.UsageError(f"--media: no file '{source}'")
     return MediaPart(
         role=role,
-        media=Media(url=path.absolute().as_uri(), filename=path.name, mime=mime, size=path.stat().st_size),
+        media=LocalFile(
+            url=path.absolute().as_uri(), filename=path.name, mime=mime, size=path.stat().st_size
+        ),
     )
 
 

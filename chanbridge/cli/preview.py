@@ -19,6 +19,7 @@ from chanbridge.config import AccountSettings, Settings, account_from, config_pa
 from chanbridge.model.address import Conversation, split_address
 from chanbridge.model.errors import ChanbridgeError, ConfigError, PluginError, SendError, ValidationError
 from chanbridge.model.ids import new_id
+from chanbridge.model.media import LocalFile
 from chanbridge.model.message import Message
 from chanbridge.model.parts import MediaPart
 from chanbridge.transcode.plan import Plan

@@ -36,3 +36,11 @@ class Media(Model, kw_only=True):
     expires_at: dt.datetime | None = None
     auth: Literal["none", "channel"] = "none"
     transcript: str = ""
+
+
+class LocalFile(Media, kw_only=True):
+    """A file of this machine by its ``file:`` URL, read when the message is sent.
+
+    Only code makes one, of a path: no document is ever read into one, so that what somebody sent us
+    cannot name the files that we send.
+    """

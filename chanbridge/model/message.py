@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from chanbridge.model.address import Contact, Recipient
 from chanbridge.model.base import JSON, Model, Raw, Ref
-from chanbridge.model.media import Media, MediaRole
+from chanbridge.model.media import LocalFile, Media, MediaRole
 from chanbridge.model.parts import (
     Action,
     ListItem,
@@ -184,7 +184,9 @@ def media(source: str | Path | Media) -> Media:
     if isinstance(source, Media):
         return source
     text = str(source)
-    if text.startswith(("http://", "https://", "file:")):
+    if text.startswith(("http://", "https://")):
         return Media(url=text)
+    if text.startswith("file:"):
+        return LocalFile(url=text)
     path = Path(text)
-    return Media(url=path.absolute().as_uri(), filename=path.name)
+    return LocalFile(url=path.absolute().as_uri(), filename=path.name)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from chanbridge.model.media import Media
+from chanbridge.model.media import LocalFile, Media
 from chanbridge.model.message import Message
 from chanbridge.model.parts import (
     PARTS,
@@ -38,6 +38,8 @@ def _media(media: Media) -> Broken:
         yield "", f"must have exactly one of url, provider_id, blob and data, has {given}"
     if media.url:
         yield from _url(media.url, "url")
+    if media.url[:5].lower() == "file:" and not isinstance(media, LocalFile):
+        yield "url", "file: URLs are taken only from code: give the bytes or an http(s) URL"
 
 
 def _url(url: str, field: str) -> Broken:
@@ -131,6 +133,7 @@ RULES: dict[type, tuple[Callable[[Any], Broken], ...]] = {
     Form: (_form,),
     LineItem: (_line,),
     Link: (_link,),
+    LocalFile: (_media,),
     Media: (_media,),
     Message: (_message,),
     OtherPart: (_other,),
