@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,10 +76,21 @@ def command(
             for kept in await store.journal.requests("" if state == "all" else state, limit):
                 _print_request(kept, wants_json(as_json))
             return 0
-        await _show_events(store, conversation, limit, wants_json(as_json))
+        key = await _resolved(store, conversation) if conversation else ""
+        await _show_events(store, key, limit, wants_json(as_json))
         return 0
 
     return with_store(config, allow_literal_secrets, show)
+
+
+async def _resolved(store: SqliteStore, key: str) -> str:
+    """The key of a conversation, by any address that leads to it."""
+    from chanbridge.store.places import resolve
+
+    found = await store.engine.read(lambda connection: resolve(connection, key))
+    if found is None:
+        raise Failed(f"CONVERSATION: there is none '{key}': write ACCOUNT/ID, as the subject of its events")
+    return found
 
 
 async def _show_events(store: SqliteStore, conversation: str, limit: int, as_json: bool) -> None:
@@ -131,4 +143,5 @@ def _print_request(kept: KeptRequest, as_json: bool) -> None:
     if as_json:
         print_json(known)
     else:
-        click.echo(plain(f"{kept.id:>6}  {kept.account}  {kept.state}  {kept.reason}"))
+        when = f"{dt.datetime.fromtimestamp(kept.at, dt.UTC):%Y-%m-%d %H:%M:%S}Z"
+        click.echo(plain(f"{kept.id:>6}  {when}  {kept.account}  {kept.state}  {kept.reason}"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chanbridge.cli.common import Failed, config_options
+from chanbridge.cli.common import Failed, config_options, new_registry, settings_of
 from chanbridge.cli.output import json_option, note, plain, print_json, wants_json
 from chanbridge.cli.storing import with_store
 
@@ -80,8 +80,10 @@ def drop(message: str, config: Path | None, allow_literal_secrets: bool, as_json
 
     async def work(store: SqliteStore) -> int:
         dropped = await store.outbox.drop(message, dt.datetime.now(dt.UTC))
+        if not dropped:
+            raise Failed(f"MESSAGE: nothing of {message} is waiting")
         _say(as_json, {"message": message, "dropped": dropped}, f"{dropped} step(s) canceled")
-        return 0 if dropped else 1
+        return 0
 
     return with_store(config, allow_literal_secrets, work)
 
@@ -126,6 +128,11 @@ def release(account: str, config: Path | None, allow_literal_secrets: bool, as_j
     Example:
       chanbridge outbox release support
     """
+
+    settings = settings_of(config, allow_literal_secrets, new_registry())
+    if account not in settings.accounts:
+        known = ", ".join(settings.accounts) or "none"
+        raise click.UsageError(f"ACCOUNT: no account '{account}' in {settings.path.name} (there is: {known})")
 
     async def work(store: SqliteStore) -> int:
         await store.outbox.release(account, dt.datetime.now(dt.UTC))

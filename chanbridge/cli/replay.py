@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chanbridge.cli.common import config_options
+from chanbridge.cli.common import Failed, config_options
 from chanbridge.cli.output import json_option, note, plain, print_json, wants_json
 from chanbridge.cli.storing import idle_bridge
 
@@ -62,7 +62,7 @@ async def _wanted(bridge: Bridge, ids: tuple[int, ...], states: list[str]) -> li
     for id in ids:
         kept = await journal.request(id)
         if kept is None:
-            raise click.UsageError(f"ID: there is no request {id}: see 'chanbridge inbox --requests all'")
+            raise Failed(f"ID: there is no request {id}: see 'chanbridge inbox --requests all'")
         found.append(kept)
     return found
 

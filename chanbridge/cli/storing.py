@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from chanbridge.cli.common import Failed, new_registry, settings_of
+from chanbridge.cli.output import note
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
@@ -18,13 +20,32 @@ Work = Callable[["SqliteStore"], Awaitable[int]]
 
 
 def with_store(config: Path | None, allow_literal_secrets: bool, work: Work) -> int:
-    """Open the configured store for some work, beside whatever runs on it."""
+    """Open the configured store for some work, beside whatever runs on it; one that is not there is empty."""
+    from chanbridge.runtime import sqlite_path
+
+    settings = settings_of(config, allow_literal_secrets, new_registry())
+    path = sqlite_path(settings.store)
 
     async def run() -> int:
+        if not path.exists():
+            note(f"there is no store yet at {path.name}: nothing came in or went out")
+            return await _with_empty(work)
         async with idle_bridge(config, allow_literal_secrets) as bridge:
             return await work(bridge.runtime.store)
 
     return asyncio.run(run())
+
+
+async def _with_empty(work: Work) -> int:
+    from chanbridge.store.sqlite import SqliteStore
+
+    with TemporaryDirectory() as folder:
+        store = SqliteStore(Path(folder) / "empty.db")
+        await store.start()
+        try:
+            return await work(store)
+        finally:
+            await store.close()
 
 
 @asynccontextmanager

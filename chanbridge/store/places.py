@@ -265,6 +265,18 @@ def known(connection: sqlite3.Connection, conversation: Conversation) -> Convers
     return load(connection, row[0]) if row else None
 
 
+def resolve(connection: sqlite3.Connection, key: str) -> str | None:
+    """Find the key of the conversation that ACCOUNT/ID leads to, following aliases."""
+    if load(connection, key):
+        return key
+    account, _, id = key.partition("/")
+    row = connection.execute(
+        "SELECT conversation FROM aliases WHERE account = ? AND substr(address, instr(address, ':') + 1) = ?",
+        (account, id),
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
 def where(connection: sqlite3.Connection, conversation: Conversation) -> Conversation:
     """Find the conversation that an address leads to; found it if there is none."""
     there = known(connection, conversation)

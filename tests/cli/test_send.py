@@ -131,7 +131,8 @@ def test_a_message_may_only_be_kept_and_be_dropped_again(wired, provider):
 
     assert (sent.code, sent.json[0]["state"], provider.requests) == (0, "queued", [])
     assert (dropped.code, dropped.json) == (0, [{"message": sent.json[0]["id"], "dropped": 1}])
-    assert (again.code, again.json[0]["dropped"]) == (1, 0)
+    said = f"chanbridge outbox drop: MESSAGE: nothing of {sent.json[0]['id']} is waiting\n"
+    assert (again.code, again.out, again.err) == (1, "", said)
 
 
 def test_the_secret_of_an_account_is_printed_nowhere(wired, provider):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sqlite3
 
 import msgspec
 from hypothesis import given
@@ -146,9 +147,9 @@ def test_a_parked_item_can_be_dropped_once(configured, tmp_path):
 def test_a_step_of_unknown_outcome_that_is_none_is_named(configured):
     ran = configured("outbox", "settle", "no-such", "0", "sent")
 
-    assert (ran.code, ran.err) == (
+    assert (ran.code, ran.err.splitlines()[-1]) == (
         1,
-        "chanbridge outbox settle: no step 0 of no-such is of unknown outcome\n",
+        "chanbridge outbox settle: no step 0 of no-such is of unknown outcome",
     )
 
 
@@ -221,3 +222,45 @@ def test_a_program_that_cannot_be_run_later_parks_the_event_under_its_error(conf
 
     assert ran.code == 0
     assert "FileNotFoundError" in configured("parked", "list").json[0]["error"]
+
+
+def test_an_account_that_is_none_is_not_released(configured):
+    ran = configured("outbox", "release", "nope")
+
+    said = "chanbridge outbox release: ACCOUNT: no account 'nope' in chanbridge.toml (there is: loft)\n"
+    assert (ran.code, ran.out, ran.err) == (2, "", said)
+
+
+def test_looking_at_a_store_that_is_not_there_makes_none(configured, tmp_path):
+    (tmp_path / "chanbridge.toml").write_text(f'store = "sqlite:///data/bridge.db"\n{CONFIG}')
+    before = sorted(tmp_path.iterdir())
+
+    ran = [configured(*words.split()) for words in ("inbox", "outbox list", "parked list")]
+
+    said = "there is no store yet at bridge.db: nothing came in or went out\n"
+    assert [(one.code, one.out, one.err) for one in ran] == [(0, "", said)] * 3
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_conversation_is_found_by_each_of_its_addresses(configured, tmp_path):
+    configured("listen", "--replay", record(tmp_path, HELLO))
+    with sqlite3.connect(tmp_path / "chanbridge.db") as connection:
+        connection.execute("INSERT INTO aliases VALUES ('loft', 'pigeon:ada', '', 'loft/+12025550123')")
+    connection.close()
+
+    by_number = configured("inbox", "loft/+12025550123")
+    by_name = configured("inbox", "loft/ada")
+    unknown = configured("inbox", "loft/bob")
+
+    assert by_number.json
+    assert by_name.json == by_number.json
+    assert (unknown.code, unknown.out) == (1, "")
+    assert unknown.err.startswith("chanbridge inbox: CONVERSATION: there is none 'loft/bob'")
+
+
+def test_an_id_that_names_nothing_is_exit_code_1_everywhere(configured, tmp_path):
+    configured("listen", "--replay", record(tmp_path, HELLO))
+
+    lines = ["replay 99", "inbox --request 99", "parked drop 99", "outbox drop 99", "outbox settle x 0 sent"]
+
+    assert {line: configured(*line.split()).code for line in lines} == dict.fromkeys(lines, 1)
