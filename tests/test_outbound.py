@@ -94,6 +94,36 @@ class Told:
         self.items.append(item)
 
 
+@pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b""])
+async def test_a_post_that_was_accepted_with_an_unreadable_answer_is_of_unknown_outcome(tmp_path, body):
+    clock = Clock()
+    provider = PigeonProvider(cb.HttpResponse(status=200, body=body))
+    bridge = make_bridge(tmp_path, provider, clock, accounts=ACCOUNTS)
+
+    async with bridge:
+        receipt = await bridge.send(f"pigeon:{ADA}", "Hello", account="main")
+        with pytest.raises(cb.SendError, match="outcome_unknown"):
+            await receipt.until("submitted", timeout=5)
+        clock.forward(4000)
+        await eventually(lambda: not bridge.runtime.sender._held)
+        [parked] = await bridge.runtime.store.parked.list()
+
+    assert len(provider.sent) == 1
+    assert "its answer cannot be read" in parked["error"]
+
+
+async def test_an_upload_with_an_unreadable_answer_is_not_of_unknown_outcome(tmp_path):
+    provider = PigeonProvider(cb.HttpResponse(status=200, body=b"<html>"))
+    bridge = make_bridge(tmp_path, provider, Clock(), accounts=ACCOUNTS)
+
+    async with bridge:
+        receipt = await bridge.send(f"pigeon:{ADA}", PICTURE, account="main")
+        await eventually(lambda: provider.requests and not bridge.runtime.sender._held)
+        states = (await receipt.progress()).states
+
+    assert states == ["failed"]
+
+
 async def test_a_step_of_unknown_outcome_is_told_to_the_hooks(tmp_path):
     told, hooks = Told(), Hooks()
     hooks.add(told, "told")

@@ -314,11 +314,21 @@ class TestErrors:
 
     async def test_an_answer_that_the_flow_cannot_read_is_its_own_error(self):
         def flow() -> Flow[None]:
-            response = yield POST
+            response = yield msgspec.structs.replace(POST, idempotent=True)
             response.json(list[int])
 
         with pytest.raises(PayloadError):
             await Driver(Wire(ok())).run(flow(), pigeon())
+
+    async def test_after_a_request_that_may_not_be_repeated_it_is_an_unknown_outcome(self):
+        def flow() -> Flow[None]:
+            response = yield POST
+            response.json(list[int])
+
+        with pytest.raises(SendError, match="was accepted, but its answer cannot be read") as caught:
+            await Driver(Wire(ok())).run(flow(), pigeon())
+
+        assert caught.value.code == "outcome_unknown"
 
 
 class Killed(BaseException):

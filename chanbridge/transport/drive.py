@@ -73,13 +73,14 @@ class Driver:
         is raised inside the flow, which may go another way, except for what the flow is not to see:
         what a later try may mend (until the ``last_try``), an error of the whole account (recorded
         sends wait for its mend), and ``outcome_unknown`` (another way might say it twice).
+        An accepted request that may not be repeated, and whose answer the flow cannot read, is one too.
         ``may_repeat`` is a person's word that a request of unknown outcome may be made again.
         """
         walk = _Walk(self, channel, recorder, last_try=last_try, may_repeat=may_repeat)
         outcome: HttpResponse | SendError | None = None
         try:
             while True:
-                step = _advance(flow, outcome)
+                step = walk.advance(flow, outcome)
                 if isinstance(step, Pause):
                     outcome = await walk.pause(step)
                 else:
@@ -196,6 +197,20 @@ class _Walk:
         self._may_repeat = may_repeat
         self._past = tuple(recorder.recorded) if recorder else ()
         self._index = 0
+        self._committed = ""  # the request made last, if it may not be repeated
+
+    def advance(self, flow: Flow[Any], outcome: HttpResponse | SendError | None) -> HttpRequest | Pause:
+        """Hand a flow what came of its request, and give the next."""
+        try:
+            step = _advance(flow, outcome)
+        except PayloadError as error:
+            if not self._committed or not isinstance(outcome, HttpResponse):
+                raise
+            detail = f"{self._committed} was accepted, but its answer cannot be read: {error}"
+            raise SendError("outcome_unknown", detail=detail) from error
+        if isinstance(step, HttpRequest):
+            self._committed = "" if step.repeatable else f"{step.method} {step.host}"
+        return step
 
     async def pause(self, pause: Pause) -> HttpResponse:
         """Wait, unless the flow waited here before the crash."""
