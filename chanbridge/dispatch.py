@@ -161,7 +161,11 @@ class Dispatcher:
         for entry in batch.entries:
             try:
                 await self._deliver(entry)
-            except Exception as error:
+            except GeneratorExit:  # the loop is gone: nothing can be written any more
+                raise
+            except BaseException as error:
+                if self._is_end(error):
+                    raise
                 await self._failed(entry, position, attempt, error)
                 return
             position = entry.seq
@@ -169,7 +173,17 @@ class Dispatcher:
         self._done[batch.conversation] = position
         self._flush.set()
 
-    async def _failed(self, entry: Entry, position: int, attempt: int, error: Exception) -> None:
+    def _is_end(self, error: BaseException) -> bool:
+        """Say whether we cancelled the work because we stop; another cancellation is the handler's own."""
+        task = asyncio.current_task()
+        return (
+            isinstance(error, asyncio.CancelledError)
+            and not self._running
+            and task is not None
+            and task.cancelling() > 0
+        )
+
+    async def _failed(self, entry: Entry, position: int, attempt: int, error: BaseException) -> None:
         event = entry.event
         about = {
             "consumer": self.consumer,
