@@ -37,7 +37,7 @@ Usage: chanbridge [OPTIONS] COMMAND [ARGS]...
 
   Examples:
     chanbridge sandbox
-    chanbridge send whatsapp:+12025550123 "Your mug has shipped" --plan
+    chanbridge send sms:+12025550123 "Your mug has shipped" --plan
     chanbridge listen --echo
 
 Options:

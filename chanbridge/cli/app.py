@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from chanbridge.cli import COMMANDS, overview
-from chanbridge.cli.output import NoOutput, discard_output
+from chanbridge.cli.output import NoOutput, discard_output, end_line
 from chanbridge.model.errors import (
     ChanbridgeError,
     ConfigError,
@@ -24,6 +24,8 @@ from chanbridge.model.errors import (
 )
 
 DONE, FAILED, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
+
+_ASKS_FOR_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())  # click 8.1 prints help by itself
 
 
 class LazyGroup(click.Group):
@@ -65,11 +67,15 @@ def run(args: Sequence[str]) -> int:
         code = root.main(list(args), prog_name="chanbridge", standalone_mode=False)
         return code if isinstance(code, int) else DONE
     except click.ClickException as error:
+        if isinstance(error, _ASKS_FOR_HELP):
+            click.echo(error.format_message(), err=True)
+            return error.exit_code
         if isinstance(error, NoOutput):
             discard_output()
         _say(error, getattr(error, "ctx", None))
         return error.exit_code
     except click.Abort:
+        end_line()
         click.echo("chanbridge: stopped", err=True)
         return INTERRUPTED
     except ChanbridgeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def command(names: tuple[str, ...], as_json: bool) -> int:
         for record in records:
             print_json(to_wire(record))
     elif records:
-        click.echo(side_by_side(records))
+        click.echo(fitting(records, shutil.get_terminal_size().columns))
     for problem in registry.problems.values():
         note(f"chanbridge channels: {problem}")
     if not records and not registry.problems:
@@ -62,6 +63,21 @@ def command(names: tuple[str, ...], as_json: bool) -> int:
 def records_of(capabilities: Capabilities | Mapping[str, Capabilities]) -> list[Capabilities]:
     """The records of a channel: one, or one a variant."""
     return list(capabilities.values()) if isinstance(capabilities, Mapping) else [capabilities]
+
+
+def fitting(records: list[Capabilities], width: int) -> str:
+    """Lay records out in as few tables as fit a width, one below the other."""
+    pages: list[list[Capabilities]] = []
+    for record in records:
+        if pages and _width([*pages[-1], record]) <= width:
+            pages[-1].append(record)
+        else:
+            pages.append([record])
+    return "\n\n".join(side_by_side(page) for page in pages)
+
+
+def _width(records: list[Capabilities]) -> int:
+    return max(len(click.unstyle(line)) for line in side_by_side(records).splitlines())
 
 
 def side_by_side(records: list[Capabilities]) -> str:

@@ -62,6 +62,12 @@ def note(text: str) -> None:
     click.echo(plain(text), err=True)
 
 
+def end_line() -> None:
+    """End the line on which a terminal has written ^C."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        click.echo(err=True)
+
+
 def plain(text: str) -> str:
     """Make text of anybody's safe for a terminal: control characters become visible."""
     return "".join(_visible(char) for char in text)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from chanbridge.cli.common import Failed
+from chanbridge.cli.output import end_line
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
@@ -33,6 +34,8 @@ def stop_signal() -> asyncio.Event:
     loop = asyncio.get_running_loop()
 
     def told(number: signal.Signals) -> None:
+        if number == signal.SIGINT:
+            end_line()
         stop.set()
         loop.remove_signal_handler(number)
 

@@ -57,14 +57,15 @@ def command(
     """Start simulated providers, and a bridge wired to them.
 
     No account, no network: everything stays on this machine. Writes a
-    configuration that other commands use with --config. Prints what runs where,
-    then events as they come. Without SIMULATOR, all that are installed.
+    configuration that other commands use with --config. Prints what runs where
+    (in a pipe the first line, of type 'sandbox', is that and no event), then
+    events as they come. Without SIMULATOR, all that are installed.
 
     \b
     Examples:
       chanbridge sandbox
       chanbridge sandbox --echo
-      chanbridge send -c chanbridge-sandbox/chanbridge.toml whatsapp:+12025550123 Hi
+      chanbridge send -c chanbridge-sandbox/chanbridge.toml sms:+12025550123 Hi
     """
     from chanbridge.cli.running import run
 
@@ -155,9 +156,8 @@ def write_config(folder: Path, url: str, accounts: dict[str, dict[str, str]]) ->
 def _tell(sandbox: Sandbox, path: Path, url: str, as_json: bool) -> None:
     places = {name: simulator.base_url for name, simulator in sandbox.simulators.items()}
     if as_json:
-        print_json(
-            {"config": str(path), "bridge": url, "control": f"{sandbox.url}/_sandbox", "simulators": places}
-        )
+        print_json({"type": "sandbox", "config": str(path), "bridge": url,
+                    "control": f"{sandbox.url}/_sandbox", "simulators": places})  # fmt: skip
         return
     for name, place in places.items():
         note(f"{name:<10} {place}")

@@ -95,10 +95,10 @@ def command(
     \b
     Examples:
       chanbridge send sms:+12025550123 "Your mug has shipped"
-      chanbridge send whatsapp:+12025550123 "Keep it?" --button Yes --button No
-      chanbridge send whatsapp:+12025550123 --media box.jpg --wait delivered
-      chanbridge send whatsapp:+12025550123 --account support --dry-run < note.txt
-      chanbridge send whatsapp:+12025550123 "Pick one" --button A --plan --all
+      chanbridge send sms:+12025550123 "Keep it?" --button Yes --button No
+      chanbridge send sms:+12025550123 --media box.jpg --wait delivered
+      chanbridge send sms:+12025550123 --account support --dry-run < note.txt
+      chanbridge send sms:+12025550123 "Pick one" --button A --plan --all
     """
     if all_channels and not only_plan:
         raise click.UsageError("--all: needs --plan")

@@ -73,6 +73,13 @@ def test_the_programs_help_says_the_same_with_and_without_click(capsys):
     assert capsys.readouterr().out == overview() + "\n"
 
 
+def test_no_example_of_sending_needs_a_window_that_nobody_has_opened():
+    shown = [overview(), *(command.help or "" for _, command in commands())]
+    examples = [line for text in shown for line in text.splitlines() if "chanbridge send" in line]
+
+    assert [line for line in examples if "whatsapp:" in line and "--template" not in line] == []
+
+
 def test_the_overview_has_the_first_line_of_every_command_in_its_own_words():
     assert list(COMMANDS) == root.list_commands(click.Context(root))
     assert all(brief.endswith(".") and len(brief) < 66 for _, brief in COMMANDS.values())

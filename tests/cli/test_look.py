@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import logging
 
+import click
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import chanbridge as cb
-from chanbridge.cli.channels import side_by_side
+from chanbridge.cli.channels import fitting, side_by_side
 from chanbridge.cli.events import WIDTH, shown
 from chanbridge.cli.logs import JsonLines
 from chanbridge.cli.output import plain
@@ -66,6 +67,23 @@ def test_capabilities_stand_side_by_side():
     assert rows["location"] == ["-", "yes"]
     assert "13 of 20 codepoints" in line["as quick reply"]
     assert "24 h, then free" in line["window"]
+
+
+def test_a_table_is_no_wider_than_the_terminal_while_a_column_fits():
+    records = [cb.Capabilities(channel=f"channel-{number}") for number in range(6)]
+
+    narrow, wide = fitting(records, 60), fitting(records, 500)
+
+    assert max(len(click.unstyle(line)) for line in narrow.splitlines()) <= 60
+    assert [f"channel-{number}" in narrow for number in range(6)] == [True] * 6
+    assert wide == side_by_side(records)
+
+
+def test_a_group_without_a_command_shows_its_help_as_it_is_written(cli):
+    ran = cli("outbox")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("Usage: chanbridge outbox [OPTIONS] COMMAND [ARGS]...\n\n  Look at")
 
 
 def test_schema_prints_what_is_published(cli):

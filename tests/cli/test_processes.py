@@ -106,15 +106,15 @@ def test_a_port_that_is_taken_is_named(start):
 
 def test_a_sandbox_is_wired_to_its_bridge_and_another_process_sends_through_it(start, tmp_path):
     sandbox = start("sandbox", "sms", "--port", "0")
-    config = sandbox.line()["config"]
+    first = sandbox.line()
 
-    sender = start("send", "-c", config, "sms:+12025550123", "Hello", "--wait", "delivered")
+    sender = start("send", "-c", first["config"], "sms:+12025550123", "Hello", "--wait", "delivered")
     out, err = sender.process.communicate(timeout=PATIENCE_S)
     facts = [sandbox.line()["data"]["fact"] for _ in range(3)]
     code, _ = sandbox.stop(signal.SIGINT)
 
     assert (sender.process.returncode, json.loads(out)["state"]) == (0, "delivered"), err.decode()
-    assert facts[-1] == "delivered"
+    assert (first["type"], facts[-1]) == ("sandbox", "delivered")
     assert code == 0
 
 
