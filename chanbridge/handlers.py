@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 
 from chanbridge.model.events import Event
 from chanbridge.talk import Desk, Talk
+from chanbridge.threads import Threads
 
 _log = logging.getLogger(__name__)
 
@@ -62,11 +62,11 @@ class Handlers:
             Handler(name, call, types, account, passive, wants_conversation, is_async(call))
         )
 
-    async def run(self, event: Event, desk: Desk) -> None:
-        """Run every handler that wants an event; raise what the first one raises."""
+    async def run(self, event: Event, desk: Desk, threads: Threads) -> None:
+        """Run every handler that wants an event, ``def`` ones in a thread; raise what one raises."""
         for handler in self._handlers:
             if handler.wants(event):
-                await _run(handler, event, desk)
+                await _run(handler, event, desk, threads)
 
 
 def is_async(call: Callable[..., Any]) -> bool:
@@ -74,7 +74,7 @@ def is_async(call: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__)
 
 
-async def _run(handler: Handler, event: Event, desk: Desk) -> None:
+async def _run(handler: Handler, event: Event, desk: Desk, threads: Threads) -> None:
     """Run a handler; it is done when all that it began is on disk."""
     told = handler.wants_conversation and event.conversation
     talk = Talk(desk, event, handler.name) if told else None
@@ -83,7 +83,7 @@ async def _run(handler: Handler, event: Event, desk: Desk) -> None:
         if handler.is_async:
             await handler.call(*args)
         else:
-            outcome = await asyncio.to_thread(handler.call, *args)
+            outcome = await threads.run(handler.call, *args)
             if inspect.isawaitable(outcome):
                 await outcome
     finally:

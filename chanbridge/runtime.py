@@ -31,6 +31,7 @@ from chanbridge.store.engine import StoreError
 from chanbridge.store.journal import media_of
 from chanbridge.store.replies import Matching
 from chanbridge.store.sqlite import SqliteStore
+from chanbridge.threads import Threads, at_home
 from chanbridge.transcode.plan import Step
 from chanbridge.transport.client import HttpTransport
 from chanbridge.transport.drive import Driver, Transport
@@ -95,14 +96,16 @@ def _records(channel: Channel[Any]) -> list[Capabilities]:
 
 
 class Consumer(NamedTuple):
-    """Who is shown the events: its name, and what takes one."""
+    """Who is shown the events: its name, what takes one, and the threads for what is ``def`` there."""
 
     name: str
     deliver: Callable[[Entry], Awaitable[None]]
+    threads: Threads
 
 
 def sink_consumer(sink: Sink) -> Consumer:
     """Make a consumer of a sink; its ``deliver`` is ``def`` (run in a thread) or ``async def``."""
+    threads = Threads(f"chanbridge-{sink.name}")
 
     async def deliver(entry: Entry) -> None:
         import inspect
@@ -110,11 +113,11 @@ def sink_consumer(sink: Sink) -> Consumer:
         if inspect.iscoroutinefunction(sink.deliver):
             await sink.deliver(entry.event)
             return
-        outcome = await asyncio.to_thread(sink.deliver, entry.event)
+        outcome = await threads.run(sink.deliver, entry.event)
         if inspect.isawaitable(outcome):
             await outcome
 
-    return Consumer(f"sink:{sink.name}", deliver)
+    return Consumer(f"sink:{sink.name}", deliver, threads)
 
 
 class Runtime:
@@ -150,14 +153,16 @@ class Runtime:
         self.poller = Poller(
             bridge.accounts, self.receiver, self.store.cursors, self.driver, blobs=self.blobs, **working
         )
-        consumers = [Consumer(HANDLERS, self._handle), *map(sink_consumer, bridge.hooks.sinks())]
+        self._threads = Threads("chanbridge-handler")
+        handlers = Consumer(HANDLERS, self._handle, self._threads)
+        self._consumers = [handlers, *map(sink_consumer, bridge.hooks.sinks())]
         policy = bridge.settings.policy
         self.dispatchers = [
             Dispatcher(
                 self.store.dispatch, consumer.name, consumer.deliver, hooks=bridge.hooks,
                 tries=policy.handler_attempts, park_stops=policy.on_parked == "wait", **working,
             )
-            for consumer in consumers
+            for consumer in self._consumers
         ]  # fmt: skip
 
     async def start(self, work: Work) -> None:
@@ -166,6 +171,7 @@ class Runtime:
         journal.consumers = [dispatcher.consumer for dispatcher in self.dispatchers]
         journal.windows = windows_of(self._bridge.accounts)
         journal.matching = matching_of(self._bridge.accounts)
+        self._home = asyncio.get_running_loop()
         await self.store.start()
         now = self._clock()
         if work == "nothing":
@@ -190,6 +196,8 @@ class Runtime:
         await self.poller.stop()
         for dispatcher in self.dispatchers:
             await dispatcher.stop(grace_s)
+        for consumer in self._consumers:
+            consumer.threads.close()
         await self.sender.stop(grace_s)
         await self.fetcher.stop()
         await self.receiver.tally.close()
@@ -225,15 +233,15 @@ class Runtime:
         return await self.store.outbox.progress(message)
 
     async def news(self, message: str) -> None:
-        """Wait for news of a message, or for the time to look again."""
-        await self._news.wait(message)
+        """Wait for news of a message, or for the time to look again; on any loop."""
+        await at_home(self._home, lambda: self._news.wait(message))
 
     async def _handle(self, entry: Entry) -> None:
         event = entry.event
         channel = self._bridge.accounts.get(event.account)
         if channel is not None:
             self._bridge.hooks.received(channel.account, event)
-        await self._bridge.handlers.run(event, self._bridge)
+        await self._bridge.handlers.run(event, self._bridge, self._threads)
 
     def _observe(self, channel: Channel[Any], request: HttpRequest, response: HttpResponse) -> None:
         self._bridge.hooks.request(channel.account, request, response)

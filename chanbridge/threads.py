@@ -57,8 +57,11 @@ def _settle(future: Future[T], call: Callable[[], T]) -> None:
         return
     try:
         result = call()
-    except StopIteration:  # no future can hold it: whoever waits would wait for ever
-        future.set_exception(RuntimeError("the function raised StopIteration"))
+    except (StopIteration, GeneratorExit, KeyboardInterrupt) as error:
+        # no future can hold the first; the others would be taken for the end of the coroutine, or Ctrl-C
+        told = RuntimeError(f"the function raised {type(error).__name__}")
+        told.__cause__ = error
+        future.set_exception(told)
     except BaseException as error:  # it belongs to whoever waits
         future.set_exception(error)
     else:
