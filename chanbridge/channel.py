@@ -214,7 +214,10 @@ class Channel(Generic[C]):
     # outbound
 
     def send(self, step: Step) -> Flow[Sent]:
-        """Send one step."""
+        """Send one step.
+
+        In a dry run every answer is a placeholder: decode it into a typed struct, or there is nothing in it.
+        """
         raise NotImplementedError(f"{self.name} does not send")
 
     def gesture(self, gesture: Gesture) -> Flow[None]:

@@ -60,8 +60,7 @@ def http_page() -> str:
     """Requests, responses, and the flows that a plugin yields them from."""
     head = f"# Requests and flows\n\n{_FLOWS}"
     shown = (http.HttpRequest, http.HttpResponse, http.Headers, http.Multipart, http.Field, http.MediaBody)
-    functions = [*function("same", http.same), *function("decode_json", http.decode_json)]
-    return _page(head, *shown, http.Pause) + "\n".join(["", *functions])
+    return "\n".join([_page(head, *shown, http.Pause), *function("same", http.same)])
 
 
 def channel() -> str:
