@@ -83,7 +83,7 @@ class MediaService:
             return await self._keep(media)
         through_channel = media.auth == "channel" or not media.url
         flow = channel.fetch(media) if through_channel else Channel.fetch(channel, media)
-        content = await self._driver.run(flow, channel)
+        content = await self._driver.run(flow, channel, foreign=not through_channel)
         return _fetched(media, content.media)
 
     async def unload(self, value: T) -> T:

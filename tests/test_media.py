@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -13,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chanbridge.blobs import FileMediaStore
-from chanbridge.channel import Account, Channel, Content
-from chanbridge.http import Flow, HttpRequest, HttpResponse
+from chanbridge.channel import Account, Channel, Content, Grant
+from chanbridge.http import Flow, Headers, HttpRequest, HttpResponse
 from chanbridge.media import MediaLinks, MediaService, map_media
 from chanbridge.mime import safe_name, sent_name, true_mime
 from chanbridge.model.capabilities import By, Capabilities, MediaLimits
@@ -48,12 +49,19 @@ class Fetching(Pigeon):
 class Wire:
     """Answers every download with one file, through the store."""
 
-    def __init__(self, store: FileMediaStore, content: bytes = JPEG) -> None:
-        self._store, self._content = store, content
+    def __init__(
+        self, store: FileMediaStore, content: bytes = JPEG, *, first: HttpResponse | None = None
+    ) -> None:
+        self._store, self._content, self._first = store, content, first
         self.asked: list[tuple[str, bool]] = []
+        self.credentials: list[str] = []
 
     async def __call__(self, request: HttpRequest, *, foreign: bool = False) -> HttpResponse:
         self.asked.append((request.url, foreign))
+        self.credentials.append(request.headers.get("authorization", ""))
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
         return HttpResponse(blob=await keep(self._store, self._content, mime="image/jpeg"))
 
 
@@ -266,6 +274,37 @@ class TestFetching:
 
         with pytest.raises(SendError, match="SHA-256"):
             await service.fetch(announced, pigeon())
+
+
+class Signing(Pigeon):
+    def sign(self, request: HttpRequest, grant: Grant | None) -> HttpRequest:
+        return request.with_headers(authorization="Bearer TEST-token")
+
+
+class TestAPlainLink:
+    @pytest.mark.parametrize("auth", ["none", "channel"])
+    async def test_at_the_origin_of_the_provider_sees_the_credential_only_if_it_needs_the_channel(
+        self, store: FileMediaStore, wire: Wire, auth: Literal["none", "channel"]
+    ):
+        service = MediaService(store, Driver(wire), LINKS)
+        url = f"{Config().base_url}/someone/mug.jpg"
+
+        await service.fetch(Media(url=url, auth=auth), pigeon(Signing))
+
+        ours = auth == "channel"
+        assert wire.asked == [(url, not ours)]
+        assert wire.credentials == ["Bearer TEST-token" if ours else ""]
+
+    async def test_that_leads_to_the_provider_stays_foreign(self, store: FileMediaStore):
+        hop = HttpResponse(status=302, headers=Headers({"location": f"{Config().base_url}/a.jpg"}))
+        wire = Wire(store, first=hop)
+
+        await MediaService(store, Driver(wire), LINKS).fetch(
+            Media(url="https://files.example/a.jpg"), pigeon(Signing)
+        )
+
+        assert [foreign for _, foreign in wire.asked] == [True, True]
+        assert wire.credentials == ["", ""]
 
 
 class TestImport:

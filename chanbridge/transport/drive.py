@@ -66,6 +66,7 @@ class Driver:
         recorder: Recorder | None = None,
         last_try: bool = True,
         may_repeat: bool = False,
+        foreign: bool = False,
     ) -> T:
         """Run a flow to its end and give what it returns; raise `SendError` where it failed.
 
@@ -75,8 +76,9 @@ class Driver:
         sends wait for its mend), and ``outcome_unknown`` (another way might say it twice).
         An accepted request that may not be repeated, and whose answer the flow cannot read, is one too.
         ``may_repeat`` is a person's word that a request of unknown outcome may be made again.
+        ``foreign``: its requests are guarded and get no credential, wherever they lead.
         """
-        walk = _Walk(self, channel, recorder, last_try=last_try, may_repeat=may_repeat)
+        walk = _Walk(self, channel, recorder, last_try=last_try, may_repeat=may_repeat, foreign=foreign)
         outcome: HttpResponse | SendError | None = None
         try:
             while True:
@@ -93,12 +95,20 @@ class Driver:
             flow.close()
 
     async def exchange(
-        self, request: HttpRequest, channel: Channel[Any], *, leaving: Leaving | None = None
+        self,
+        request: HttpRequest,
+        channel: Channel[Any],
+        *,
+        leaving: Leaving | None = None,
+        foreign: bool = False,
     ) -> HttpResponse:
         """Make one request with the account's credential; a grant that was refused is renewed once.
 
-        ``leaving`` is awaited when the request is ready, before it leaves.
+        ``leaving`` is awaited when the request is ready, before it leaves. A ``foreign`` request gets no
+        credential.
         """
+        if foreign:
+            return await self._redirected(request, channel, None, leaving, foreign=True)
         grant = await self._grant(channel)
         response = await self._redirected(request, channel, grant, leaving)
         error = judged(channel, response) if grant is not None else None
@@ -145,11 +155,18 @@ class Driver:
         return judged(channel, response) or response
 
     async def _redirected(
-        self, request: HttpRequest, channel: Channel[Any], grant: Grant | None, leaving: Leaving | None
+        self,
+        request: HttpRequest,
+        channel: Channel[Any],
+        grant: Grant | None,
+        leaving: Leaving | None,
+        *,
+        foreign: bool = False,
     ) -> HttpResponse:
         """Make a request; of a download, follow redirects. Each hop is signed anew, or guarded."""
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._once(request, channel, grant, leaving)
+            ours = not foreign and _trusts(channel, request.url)
+            response = await self._once(request, channel, grant, leaving, ours=ours)
             location = response.headers.get("location", "")
             if (
                 request.method != "GET"
@@ -162,9 +179,14 @@ class Driver:
         raise SendError("media_unavailable", detail=f"more than {MAX_REDIRECTS} redirects", retryable=False)
 
     async def _once(
-        self, request: HttpRequest, channel: Channel[Any], grant: Grant | None, leaving: Leaving | None
+        self,
+        request: HttpRequest,
+        channel: Channel[Any],
+        grant: Grant | None,
+        leaving: Leaving | None,
+        *,
+        ours: bool,
     ) -> HttpResponse:
-        ours = _trusts(channel, request.url)
         ready = _signed(channel, request, grant) if ours else request
         if leaving is not None:
             await leaving()
@@ -189,12 +211,14 @@ class _Walk:
         *,
         last_try: bool,
         may_repeat: bool,
+        foreign: bool,
     ) -> None:
         self._driver = driver
         self._channel = channel
         self._recorder = recorder
         self._last_try = last_try
         self._may_repeat = may_repeat
+        self._foreign = foreign
         self._past = tuple(recorder.recorded) if recorder else ()
         self._index = 0
         self._committed = ""  # the request made last, if it may not be repeated
@@ -254,7 +278,9 @@ class _Walk:
         self, request: HttpRequest, mark: str, note: _Note | None
     ) -> tuple[HttpResponse | SendError, Answer]:
         try:
-            response = await self._driver.exchange(request, self._channel, leaving=note)
+            response = await self._driver.exchange(
+                request, self._channel, leaving=note, foreign=self._foreign
+            )
         except SendError as error:
             return error, Answer(mark=mark, repeatable=request.repeatable, failure=error.failure)
         answer = Answer.of(mark, request.repeatable, response)
