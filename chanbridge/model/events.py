@@ -8,7 +8,7 @@ On the wire an event is a CloudEvent (see `chanbridge.model.codec`): its ``type`
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import quote
 
 from chanbridge.model.address import Contact, Conversation, Identity, Window
@@ -78,14 +78,14 @@ class MessageReceived(Event, kw_only=True):
         provider_id: str = "",
         message: dict[str, Any] | None = None,
         **fields: Any,
-    ) -> Any:
+    ) -> Self:
         """Build one of parts; ``message`` holds further fields of the `Message`."""
         said = incoming(*parts, sender=sender, provider_id=provider_id, **(message or {}))
         where = conversation or Conversation(address=sender.address)
         return cls(message=said, conversation=where, provider_id=provider_id, **fields)
 
     @classmethod
-    def text(cls, text: str, *, sender: Contact, **fields: Any) -> Any:
+    def text(cls, text: str, *, sender: Contact, **fields: Any) -> Self:
         """Build one of a plain text."""
         return cls.of(Text(text=text), sender=sender, **fields)
 
