@@ -65,6 +65,7 @@ class Bridge:
         self._order: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._clock = clock
         self._runtime: Runtime | None = None
+        self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -261,7 +262,8 @@ class Bridge:
 
     @property
     def started(self) -> bool:
-        return self._runtime is not None
+        """Whether it takes something in; no longer while it stops."""
+        return self._runtime is not None and not self._closing
 
     async def start(self, work: Work = "all") -> None:
         """Open the store and begin to work; raise `ConfigError` or `StoreError` if that cannot be."""
@@ -273,11 +275,18 @@ class Bridge:
         self._runtime = runtime
 
     async def stop(self, grace_s: float = 30.0) -> None:
-        """Finish what is under way, within ``grace_s`` seconds; the rest is on disk."""
-        runtime, self._runtime = self._runtime, None
-        if runtime:
-            await runtime.stop(grace_s)
-        self._loop = None
+        """Finish what is under way, within ``grace_s`` seconds; the rest is on disk.
+
+        Nothing new is taken in meanwhile; handlers under way still reply.
+        """
+        if not self.started:
+            return
+        self._closing = True
+        try:
+            await self.runtime.stop(grace_s)
+        finally:
+            self._runtime = self._loop = None
+            self._closing = False
 
     async def __aenter__(self) -> Self:
         await self.start()
