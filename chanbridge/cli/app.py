@@ -25,7 +25,8 @@ from chanbridge.model.errors import (
 
 DONE, FAILED, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
 
-_ASKS_FOR_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())  # click 8.1 prints help by itself
+# click 8.1 has none: it prints the help by itself
+_ASKS_FOR_HELP: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
 class LazyGroup(click.Group):

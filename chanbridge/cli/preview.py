@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,7 @@ from chanbridge.model.parts import MediaPart
 from chanbridge.transcode.plan import Plan
 
 _SAMPLE = "+12025550100"
+PATIENCE_S = 2.0
 
 if TYPE_CHECKING:
     from chanbridge.channel import Channel
@@ -40,17 +42,20 @@ class Preview(NamedTuple):
     plan: Plan
 
 
+def settings_if_any(config: Path | None, allow_literal_secrets: bool, registry: Registry) -> Settings | None:
+    """Read the configuration that is named or lies here; None if there is none here."""
+    if config or config_path(config).exists():
+        return load_settings(config, registry=registry, allow_literal_secrets=allow_literal_secrets)
+    return None
+
+
 class Previewer:
     """Plans messages for accounts; for a channel without one it makes a stand-in."""
 
-    def __init__(self, registry: Registry, config: Path | None, allow_literal_secrets: bool) -> None:
+    def __init__(self, registry: Registry, settings: Settings | None, *, quiet: bool = False) -> None:
         self._registry = registry
-        self._settings: Settings | None = None
-        if config or config_path(config).exists():
-            self._settings = load_settings(
-                config, registry=registry, allow_literal_secrets=allow_literal_secrets
-            )
-        self._surroundings = Surroundings(self._settings)
+        self._settings = settings
+        self._surroundings = Surroundings(settings, quiet=quiet)
 
     def preview(self, to: str, message: Message, account: str | None = None) -> Preview:
         """Plan a message; raise `ChanbridgeError` if it cannot go out there."""
@@ -91,6 +96,21 @@ class Previewer:
         if name:
             raise click.UsageError(f"--account: there is no configuration that has '{name}'")
         return None
+
+
+def refuse_many(previewer: Previewer, to: str, message: Message, account: str, most: int) -> None:
+    """Raise `click.UsageError` if a message would become more steps than are allowed."""
+    patience = threading.Timer(PATIENCE_S, note, ["planning the message ..."])
+    patience.start()
+    try:
+        steps = len(previewer.preview(to, message, account).plan.steps)
+    finally:
+        patience.cancel()
+    if steps > most:
+        raise click.UsageError(
+            f"--max-steps: it would go out as {steps} messages, allowed are {most}: "
+            f"shorten it, or write --max-steps {steps}"
+        )
 
 
 def print_plans(

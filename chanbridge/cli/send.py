@@ -57,6 +57,13 @@ GRACE_S = 30.0
     default=30.0,
     help="Wait no longer; else 30.",
 )
+@click.option(
+    "--max-steps",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=20,
+    help="Refuse what would go out as more messages; else 20.",
+)
 @config_options
 def command(
     to: str,
@@ -77,6 +84,7 @@ def command(
     dry_run: bool,
     wait: Any,
     timeout: float,
+    max_steps: int,
     config: Path | None,
     allow_literal_secrets: bool,
 ) -> int:
@@ -107,10 +115,10 @@ def command(
     wanted = Wanted(text, media, caption, button, quick_reply, template, language, param)
     message = compose(wanted._replace(document=document, reply_to=reply_to, category=category))
     registry = new_registry()
-    if only_plan or dry_run:
-        from chanbridge.cli.preview import Previewer, print_plans, print_requests
+    from chanbridge.cli.preview import Previewer, print_plans, print_requests, refuse_many, settings_if_any
 
-        previewer = Previewer(registry, config, allow_literal_secrets)
+    if only_plan or dry_run:
+        previewer = Previewer(registry, settings_if_any(config, allow_literal_secrets, registry))
         if only_plan:
             return print_plans(
                 previewer, to, message, account, list(registry.channels()) if all_channels else []
@@ -122,6 +130,7 @@ def command(
 
     settings = settings_of(config, allow_literal_secrets, registry)
     name = account_for(settings, split_address(to)[0], account).name
+    refuse_many(Previewer(registry, settings, quiet=True), to, message, name, max_steps)
     sought = Sought(wait, timeout, to, name)
     return asyncio.run(_send(Bridge.from_settings(settings, registry), message, sought))
 

@@ -23,8 +23,9 @@ _SAMPLE_URL = "https://bridge.example.com"
 class Surroundings:
     """Tells how things stand for sending. Each assumption is told once."""
 
-    def __init__(self, settings: Settings | None) -> None:
+    def __init__(self, settings: Settings | None, *, quiet: bool = False) -> None:
         self._settings = settings
+        self._quiet = quiet
         self._told: set[str] = set()
 
     def of(self, channel: Channel[Any], to: Conversation, message: Message) -> tuple[Conversation, Situation]:
@@ -45,7 +46,7 @@ class Surroundings:
         return there or to, known
 
     def _assume(self, words: str) -> None:
-        if words not in self._told:
+        if words not in self._told and not self._quiet:
             note(f"assumed, for {words}")
             self._told.add(words)
 

@@ -374,3 +374,24 @@ def test_a_store_that_keeps_nothing_is_one_line_and_exit_code_75(wired, provider
     assert (ran.code, ran.out, provider.requests) == (75, "", [])
     assert ran.err.startswith("chanbridge: the store: ")
     assert len(ran.err.splitlines()) == 1
+
+
+def test_what_would_become_very_many_messages_is_refused_unless_allowed(wired, provider):
+    long = "Your mug has shipped. " * 160
+
+    refused = wired("send", TO, long)
+    allowed = wired("send", TO, long, "--max-steps", "50", "--wait", "queued")
+
+    assert (refused.code, refused.out, provider.requests) == (2, "", [])
+    assert refused.err.startswith("chanbridge send: --max-steps: it would go out as ")
+    assert (allowed.code, allowed.json[0]["state"]) == (0, "queued")
+
+
+def test_planning_that_takes_long_is_told(wired, provider, monkeypatch):
+    class AtOnce(threading.Timer):
+        def start(self) -> None:
+            self.function(*self.args)
+
+    monkeypatch.setattr("chanbridge.cli.preview.threading.Timer", AtOnce)
+
+    assert wired("send", TO, "Hi").err == "planning the message ...\n"
