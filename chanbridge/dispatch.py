@@ -109,6 +109,15 @@ class Dispatcher:
             self._wake.set()
 
     @property
+    def running(self) -> int:
+        """How many conversations are worked on."""
+        return len(self._held)
+
+    def is_full_of(self, slow: int) -> bool:
+        """Say whether so many slow ones leave no place for another."""
+        return slow >= self._concurrency
+
+    @property
     def _free(self) -> int:
         return self._concurrency - len(self._held)
 
@@ -215,8 +224,11 @@ class Dispatcher:
             done, self._done = self._done, {}
             try:
                 more = await self._store.done(self.consumer, self._owner, done)
-            except StoreError:  # they are leased again when the deadline passes
-                _log.error("dispatch.store_failed", extra={"consumer": self.consumer})
+            except StoreError as error:
+                _log.error("dispatch.store_failed", extra={"consumer": self.consumer, "error": str(error)})
+                self._done = done | self._done
+                self._flush.set()
+                await asyncio.sleep(POLL_S)
             else:
                 if more:
                     self._wake.set()
