@@ -95,6 +95,23 @@ async def test_a_def_handler_with_a_loop_of_its_own_can_await_its_receipt(tmp_pa
     assert states == ["submitted"] * 3
 
 
+async def test_two_loops_can_wait_for_one_message(tmp_path):
+    bridge = make_bridge(tmp_path, Providers())
+
+    async with bridge:
+        receipt = await bridge.send(f"pigeon:{ADA}", "Hello", account="main")
+        await receipt.until("submitted", timeout=10)
+        [external] = (await receipt.progress()).externals
+        here = asyncio.ensure_future(receipt.until("delivered", timeout=10))
+        await asyncio.sleep(0)
+        there = asyncio.ensure_future(asyncio.to_thread(asyncio.run, receipt.until("delivered", timeout=10)))
+        bells = bridge.runtime._news._waiting
+        await eventually(lambda: sum(len(bell._waiters) for bell in bells.values()) == 2)
+        await deliver(bridge, call(external, kind="status", status="DLVRD"))
+
+        assert [await here, await there] == ["delivered", "delivered"]
+
+
 async def test_a_thread_has_the_context_of_its_caller():
     marked = contextvars.ContextVar("marked")
     marked.set("TEST")
