@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from chanbridge.model.media import LocalFile, Media
 from chanbridge.model.message import Message
@@ -20,8 +20,11 @@ from chanbridge.model.parts import (
     Form,
     LineItem,
     Link,
+    Location,
     OtherPart,
     Part,
+    Payment,
+    Product,
     Text,
     UnsupportedPart,
 )
@@ -37,21 +40,36 @@ def _media(media: Media) -> Broken:
         given = " and ".join(sources) or "none of them"
         yield "", f"must have exactly one of url, provider_id, blob and data, has {given}"
     if media.url:
-        yield from _url(media.url, "url")
+        yield from _url(media.url, (*_WEB, "file"))
     if media.url[:5].lower() == "file:" and not isinstance(media, LocalFile):
         yield "url", "file: URLs are taken only from code: give the bytes or an http(s) URL"
 
 
-def _url(url: str, field: str) -> Broken:
+def _url(url: str, schemes: tuple[str, ...] = ()) -> Broken:
+    """Say what is wrong with a URL; without ``schemes`` any will do that a person may safely open."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        yield field, "must be a URL"
+        yield "url", "must be a URL"
         return
-    if not parts.scheme:
-        yield field, "must be a whole URL, as in https://example.com/mug.png"
+    if not parts.scheme or (parts.scheme in _WEB and not parts.hostname):
+        yield "url", "must be a whole URL, as in https://example.com/mug.png"
+    elif schemes and parts.scheme not in schemes:
+        yield "url", "must begin with http: or https:"
+    elif not schemes and not _opens(parts):
+        yield "url", f"must begin with {', '.join(f'{scheme}:' for scheme in OPENED)} or an app's own ://"
     if parts.password is not None:
-        yield field, "must hold no password: use auth='channel' with provider_id"
+        yield "url", "must hold no password: use auth='channel' with provider_id"
+
+
+_WEB = ("http", "https")
+OPENED = (*_WEB, "mailto", "tel", "sms", "geo")
+"""What a link that people open may begin with, besides an app's own scheme (``shop://order/7``)."""
+_RUNS = frozenset({"javascript", "vbscript", "data", "file", "blob", "about", "view-source"})
+
+
+def _opens(parts: SplitResult) -> bool:
+    return parts.scheme in OPENED or bool(parts.netloc and parts.scheme not in _RUNS)
 
 
 # What each kind of action cannot do without.
@@ -62,8 +80,7 @@ def _action(action: Action) -> Broken:
     needed = _NEEDS.get(action.kind)
     if needed and not getattr(action, needed):
         yield needed, f"is required for an action of kind {action.kind}"
-    if action.url:
-        yield from _url(action.url, "url")
+    yield from _link(action)
 
 
 def _text(text: Text) -> Broken:
@@ -94,8 +111,9 @@ def _line(line: LineItem) -> Broken:
         yield "qty", "must be greater than 0"
 
 
-def _link(link: Link) -> Broken:
-    yield from _url(link.url, "url")
+def _link(link: Action | Form | Link | Location | Payment | Product) -> Broken:
+    if link.url:
+        yield from _url(link.url)
 
 
 def _unsupported(part: UnsupportedPart) -> Broken:
@@ -130,14 +148,17 @@ RULES: dict[type, tuple[Callable[[Any], Broken], ...]] = {
     Action: (_action,),
     Card: (_card,),
     Entity: (_entity,),
-    Form: (_form,),
+    Form: (_form, _link),
     LineItem: (_line,),
     Link: (_link,),
+    Location: (_link,),
     LocalFile: (_media,),
     Media: (_media,),
     Message: (_message,),
     OtherPart: (_other,),
     Part: (_part,),
+    Payment: (_link,),
+    Product: (_link,),
     Text: (_text,),
     UnsupportedPart: (_unsupported,),
 }

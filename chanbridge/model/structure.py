@@ -97,6 +97,8 @@ def _string(value: Any, path: str) -> Iterator[Problem]:
         yield Problem(path, f"must be a string, not {type(value).__name__}")
     elif not value.isascii() and _SURROGATE.search(value):
         yield Problem(path, "must be valid Unicode: it holds half of a surrogate pair")
+    elif "\0" in value:  # no provider takes it, and C programs end there
+        yield Problem(path, "must hold no NUL character")
 
 
 def _number(value: Any, path: str) -> Iterator[Problem]:

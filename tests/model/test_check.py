@@ -35,6 +35,17 @@ GOOD = [
     cb.Message.menu("Pick", ["Red", "Blue"]),
     cb.Message.template("hello", language="en", preview="Hello"),
     action(kind="url", url="https://example.com"),
+    *(
+        action(kind="url", url=url)
+        for url in (
+            "mailto:ann@example.com",
+            "tel:+12025550100",
+            "sms:+12025550100",
+            "geo:1,2",
+            "shop://order/7",
+        )
+    ),
+    only(cb.Link(url="http://example.com")),
     action(kind="call", phone="+12025550100"),
     action(kind="teleport"),
     only(cb.OtherPart(type="hologram", fallback_text="A hologram")),
@@ -43,6 +54,12 @@ GOOD = [
     only(cb.MediaPart(role="image", media=cb.Media(provider_id="7", auth="channel"))),
 ]
 
+NO_LINK = "url: must begin with http:, https:, mailto:, tel:, sms:, geo: or an app's own ://"
+RUN = [
+    "javascript:alert(1)", "JAVASCRIPT://%0aalert(1)", "java\nscript:alert(1)", "data:text/html,x",
+    "vbscript:x", "file:///etc/hosts", "file://host/x", "shop:order",
+]  # fmt: skip
+
 BAD = [
     (cb.Message(parts=()), "parts: must not be empty"),
     (cb.Message(parts="Hi"), "parts: must be a tuple, not str"),
@@ -50,6 +67,8 @@ BAD = [
     (only(cb.Part()), "parts[0]: must be of a kind of part: Text, MediaPart, ..."),
     (cb.Message.text(5), "parts[0].text: must be a string, not int"),
     (cb.Message.text(""), "parts[0].text: must not be empty"),
+    (cb.Message.text("a\0b"), "parts[0].text: must hold no NUL character"),
+    (cb.Message.text("Hi", buttons=["a\0b"]), "parts[0].actions[0].label: must hold no NUL character"),
     (cb.Message.text("\ud83d"), "parts[0].text: must be valid Unicode: it holds half of a surrogate pair"),
     (
         only(cb.Text(text="Hi", entities=(cb.Entity(type="bold", start=0, end=3),))),
@@ -77,6 +96,18 @@ BAD = [
         cb.Message.image(cb.Media(url="https://ann:hunter2@example.com/x")),
         "parts[0].media.url: must hold no password: use auth='channel' with provider_id",
     ),
+    *(
+        (cb.Message.image(cb.Media(url=url)), "parts[0].media.url: must begin with http: or https:")
+        for url in ("data:image/png;base64,AA==", "ftp://example.com/x", "JavaScript:alert(1)", "tel:+1")
+    ),
+    (
+        cb.Message.image(cb.Media(url="https:mug.png")),
+        "parts[0].media.url: must be a whole URL, as in https://example.com/mug.png",
+    ),
+    *((action(kind="url", url=url), f"parts[0].actions[0].{NO_LINK}") for url in RUN),
+    (only(cb.Link(url="javascript:alert(1)")), f"parts[0].{NO_LINK}"),
+    (only(cb.Form(url="data:text/html,x")), f"parts[0].{NO_LINK}"),
+    (only(cb.Location(lat=0, lon=0, url="vbscript:x")), f"parts[0].{NO_LINK}"),
     (cb.Message.location(90.1, 0), "parts[0].lat: must be 90 or less"),
     (cb.Message.location(0, -180.5), "parts[0].lon: must be -180 or more"),
     (cb.Message.location(float("nan"), 0), "parts[0].lat: must be finite"),
