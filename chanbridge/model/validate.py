@@ -20,6 +20,8 @@ _TYPES = {"string": "a string", "integer": "a whole number", "number": "a number
 def validate(document: object, name: str) -> list[str]:
     """Say what is wrong with a document: path, and what must hold. It fits if there is nothing.
 
+    A message that fits its schema is also held to the rules that no schema can state.
+
     ``name`` is that of a schema: ``message``, ``event``, ``capabilities`` or ``config/CHANNEL``. No
     value of the document is quoted. At most `MOST` problems are told, and how many more there are.
     """
@@ -30,8 +32,23 @@ def validate(document: object, name: str) -> list[str]:
     except RecursionError:
         return ["the document is nested too deeply"]
     told = list(dict.fromkeys(sentence for breach in breaches for sentence in _sentences(breach)))
+    if name == "message" and not told:
+        told = _beyond_the_schema(document)
     more = len(told) - MOST
     return [*told[:MOST], f"... and {more} more"] if more > 0 else told
+
+
+def _beyond_the_schema(document: object) -> list[str]:
+    """Say what is wrong with a message that a schema cannot: what `send` would refuse, too."""
+    from chanbridge.model.check import problems
+    from chanbridge.model.codec import from_wire
+    from chanbridge.model.errors import ValidationError
+    from chanbridge.model.message import Message
+
+    try:
+        return [str(problem) for problem in problems(from_wire(Message, document))]
+    except ValidationError as error:
+        return [str(error)]
 
 
 def _leaves(breaches: Iterable[Breach]) -> Iterator[Breach]:

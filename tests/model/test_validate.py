@@ -111,3 +111,24 @@ def test_a_document_nested_too_deeply_is_told():
 def test_a_schema_that_is_not_there_is_an_error():
     with pytest.raises(cb.ValidationError, match="no schema 'massage'"):
         validate({}, "massage")
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        (
+            part(kind="text", text="Hi", actions=[{"label": "Go", "kind": "url"}]),
+            "parts[0].actions[0].url: is required for an action of kind url",
+        ),
+        (
+            part(kind="text", text="Hi", actions=[{"label": "Go", "id": "a"}, {"label": "Stay", "id": "a"}]),
+            "parts[0].actions[1].id: 'a' is taken by parts[0].actions[0]: give each its own",
+        ),
+        (
+            part(kind="link", url="javascript:alert(1)"),
+            "parts[0].url: must begin with http:, https:, mailto:, tel:, sms:, geo: or an app's own ://",
+        ),
+    ],
+)
+def test_a_message_is_held_to_the_rules_that_no_schema_states(document, problem):
+    assert validate(document, "message") == [problem]
