@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
+import msgspec
+
 from chanbridge.model.base import Model
 
 Level = Literal["native", "partial", "convert", "drop", "reject"]
@@ -233,10 +235,13 @@ class ReplyMatching(Model, kw_only=True):
     reserved_keywords: tuple[str, ...] = ()
 
 
+SCHEMA = "chanbridge/capabilities/1"
+
+
 class Capabilities(Model, kw_only=True):
     """One record of what a channel (or one variant of it) can carry."""
 
-    schema: str = "chanbridge/capabilities/1"
+    schema: str = msgspec.field(default_factory=lambda: SCHEMA)  # a default that is always written
     channel: str = ""  # filled in by the core, as are variant, plugin and plugin_version
     variant: str = ""
     plugin: str = ""

@@ -39,6 +39,7 @@ class Plan(NamedTuple):
     required: frozenset[str]
     kind: str | None  # of a part
     open: bool
+    always: frozenset[str]  # written though they are defaults, as msgspec does with those that are made
 
     def knows(self, name: str) -> bool:
         """Say whether a name on the wire is one of its own."""
@@ -58,7 +59,12 @@ def plan_of(cls: type[Any]) -> Plan:
         required=frozenset(field.name for field in fields.values() if field.required),
         kind=kind_of(cls) or None if issubclass(cls, Part) else None,
         open=is_open,
+        always=frozenset(name for name, field in fields.items() if _is_made(field)),
     )
+
+
+def _is_made(info: msgspec.structs.FieldInfo) -> bool:
+    return info.default_factory is not msgspec.NODEFAULT and bool(_default(info))
 
 
 def _default(info: msgspec.structs.FieldInfo) -> Any:

@@ -66,7 +66,7 @@ def fields_of(value: msgspec.Struct, plan: Plan) -> dict[str, Any]:
     known = {} if plan.kind is None else {"kind": plan.kind}
     for name, field in plan.fields.items():
         item = getattr(value, field.attribute)
-        if not _same(item, field.default):
+        if name in plan.always or not _same(item, field.default):
             known[name] = hoisted(item)
     extra: dict[str, JSON] = getattr(value, "extra", {}) if plan.open else {}
     return known | {name: hoisted(item) for name, item in extra.items() if not plan.knows(name)}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 import chanbridge as cb
+from chanbridge.cli.validate import kind_of
+from chanbridge.model.codec import to_wire
 from chanbridge.model.parts import PARTS
+from chanbridge.model.validate import validate
 
 
 @pytest.mark.parametrize("kind", [*PARTS, "hologram", "window", "relation"])
@@ -44,3 +47,12 @@ def test_what_is_listed_comes_before_what_its_limits_say():
         "convert",
         "reject",
     ]
+
+
+@pytest.mark.parametrize("extra", [{}, {"x-a": 1}])
+def test_a_record_always_says_on_the_wire_what_it_is(extra):
+    written = to_wire(cb.Capabilities(channel="pigeon", extra=extra))
+
+    assert written == {"schema": "chanbridge/capabilities/1", "channel": "pigeon", **extra}
+    assert kind_of(written) == "capabilities"
+    assert validate(written, "capabilities") == []
