@@ -24,7 +24,7 @@ from chanbridge.model.errors import ConfigError, PluginError, Unsupported, Valid
 from chanbridge.model.events import Event
 from chanbridge.model.ids import new_id
 from chanbridge.model.media import Media
-from chanbridge.model.message import Message
+from chanbridge.model.message import Message, said
 from chanbridge.registry import Registry
 from chanbridge.runtime import Runtime, Work
 from chanbridge.sending import Receipt, Sending, begin
@@ -116,10 +116,9 @@ class Bridge:
         Raise (when awaited) `ValidationError` for a bad address or message, `Unsupported` if too much
         would be lost, `SendError` if a plugin, an expiry or a missing consent refuses it.
         """
-        said = Message.text(message) if isinstance(message, str) else message
 
         async def work() -> Receipt:
-            return await self.post(said, self.conversation(to, account), key=idempotency_key)
+            return await self.post(said(message), self.conversation(to, account), key=idempotency_key)
 
         return self.begin(work)
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from chanbridge.accounts import AnyChannel
 from chanbridge.channel import Gesture
 from chanbridge.model.address import Conversation, ConversationKind
 from chanbridge.model.check import check, with_ids
-from chanbridge.model.errors import SendError, ValidationError
+from chanbridge.model.errors import SendError, Unsupported, ValidationError
 from chanbridge.model.message import Message
+from chanbridge.model.naming import forms_of
+from chanbridge.model.parts import Template
 from chanbridge.transcode import plan_gesture, transcode
 from chanbridge.transcode.plan import Loss, Plan, Policy, Situation, Step
+from chanbridge.transcode.templates import preview
 
 
 class Links(Protocol):
@@ -31,9 +34,21 @@ def prepare(message: Message, channel: AnyChannel) -> Message:
     Raise `ValidationError`, with the path and the rule.
     """
     check(message)
-    for problem in channel.validate(message):
+    for problem in (*_gaps(message), *channel.validate(message)):
         raise problem
     return with_ids(message)
+
+
+def _gaps(message: Message) -> Iterator[ValidationError]:
+    """Object to a variable of a preview that has no value: the template has it, too, on every channel."""
+    for form in forms_of(message):
+        for path, part in form.parts:
+            try:
+                if isinstance(part, Template):
+                    preview(part, "preview")
+            except Unsupported as error:
+                _, _, rest = str(error).partition("{{")
+                yield ValidationError(f"{path}.parameters", f"{{{{{rest}, as the preview says")
 
 
 def recipient(

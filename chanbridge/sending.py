@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, get_args
 
 from chanbridge.model.delivery import MessageState, State, ended, message_state, reached, state_of
-from chanbridge.model.errors import Failure, SendError
+from chanbridge.model.errors import Failure, SendError, ValidationError
 from chanbridge.model.events import Fact
 from chanbridge.store.base import Progress
 from chanbridge.transcode.plan import Loss, Plan
@@ -52,19 +52,31 @@ class Receipt:
     async def until(self, fact: Fact = "sent", *, timeout: float | None = None) -> MessageState:  # noqa: ASYNC109
         """Wait until every step has reached a fact, and give the state.
 
-        Raise `SendError` if that can no longer happen, `TimeoutError` after ``timeout`` seconds.
+        Raise `SendError` if that can no longer happen, `TimeoutError` after ``timeout`` seconds,
+        `ValidationError` if there is no such fact.
         """
-        async with asyncio.timeout(timeout):
-            while True:
-                progress = await self.progress()
-                state = standing(progress)
-                if reached(state, fact):
-                    return state
-                if ended(state):
-                    raise SendError.from_failure(progress.failure or Failure.of("internal"))
-                if "unknown" in progress.states:
-                    raise SendError("outcome_unknown", detail="nobody knows whether the provider took it")
-                await self._watch.news(self.id)
+        if fact not in get_args(Fact):
+            raise ValidationError("fact", f"must be {', '.join(get_args(Fact)[:-1])} or {get_args(Fact)[-1]}")
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._reach(fact)
+        except TimeoutError as error:
+            stands = await self.state()
+            raise TimeoutError(
+                f"message {self.id} is not {fact} after {timeout} s: it is {stands}"
+            ) from error
+
+    async def _reach(self, fact: Fact) -> MessageState:
+        while True:
+            progress = await self.progress()
+            state = standing(progress)
+            if reached(state, fact):
+                return state
+            if ended(state):
+                raise SendError.from_failure(progress.failure or Failure.of("internal"))
+            if "unknown" in progress.states:
+                raise SendError("outcome_unknown", detail="nobody knows whether the provider took it")
+            await self._watch.news(self.id)
 
     def __repr__(self) -> str:
         return f"Receipt(id={self.id!r}, steps={len(self.plan.steps) if self.plan else '?'})"

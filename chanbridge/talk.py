@@ -11,7 +11,7 @@ from chanbridge.model.address import Contact, Conversation
 from chanbridge.model.base import Ref
 from chanbridge.model.events import Event, MessageReceived
 from chanbridge.model.media import Media
-from chanbridge.model.message import Message
+from chanbridge.model.message import Message, said
 from chanbridge.sending import Receipt, Sending
 from chanbridge.store.places import sender_of
 
@@ -72,11 +72,11 @@ class Talk:
 
     def reply(self, message: str | Message, *, quote: bool = False) -> Sending[Receipt]:
         """Send a text or a message to this conversation; ``quote`` refers to the event's message."""
-        said = Message.text(message) if isinstance(message, str) else message
+        words = said(message)
         if quote and (ref := self._ref()):
-            said = said.replace(relation=_quoting(said, ref))
+            words = words.replace(relation=_quoting(words, ref))
         key = self._next_key()
-        return self._begin(lambda: self._desk.post(said, self.conversation, key=key, first_wins=True))
+        return self._begin(lambda: self._desk.post(words, self.conversation, key=key, first_wins=True))
 
     def typing(self, on: bool = True) -> Sending[None]:
         """Show that somebody is typing. It is only tried: a failure is no error."""
@@ -92,9 +92,9 @@ class Talk:
 
     def edit(self, target: Ref | Receipt, message: str | Message) -> Sending[None]:
         """Replace a message of ours by another form."""
-        said = Message.text(message) if isinstance(message, str) else message
+        words = said(message)
         key = self._next_key()
-        return self._begin(lambda: self._desk.post_edit(_ref_of(target), said, self.conversation, key))
+        return self._begin(lambda: self._desk.post_edit(_ref_of(target), words, self.conversation, key))
 
     def delete(self, target: Ref | Receipt) -> Sending[None]:
         """Take a message of ours back."""

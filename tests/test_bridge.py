@@ -106,3 +106,46 @@ async def test_fifty_identical_webhooks_at_once_give_one_event(tmp_path, provide
 
     assert {answer.status for answer in answers} == {200}
     assert seen == ["Hello", "after"]
+
+
+async def test_a_template_without_a_value_for_a_variable_of_its_preview_is_refused_before_it_is_kept(
+    tmp_path, providers
+):
+    bridge = make_bridge(tmp_path, providers)
+    said = cb.Message.template(
+        "order_shipped", language="en", parameters={"body.1": "mug"}, preview="Your {{1}} ships {{2}}"
+    )
+
+    async with bridge:
+        with pytest.raises(cb.ValidationError) as refused:
+            await bridge.send(f"pigeon:{ADA}", said)
+
+    assert str(refused.value) == (
+        "parts[0].parameters: {{2}} has no value: give parameters['body.2'], as the preview says"
+    )
+
+
+@pytest.mark.parametrize("said", [5, None, b"Hi"])
+async def test_what_is_no_message_is_refused_with_a_path(tmp_path, providers, said):
+    async with make_bridge(tmp_path, providers) as bridge:
+        with pytest.raises(cb.ValidationError, match="^message: must be a text or a Message, not "):
+            await bridge.send(f"pigeon:{ADA}", said)
+
+
+async def test_waiting_for_what_is_no_fact_names_the_facts(tmp_path, providers):
+    async with make_bridge(tmp_path, providers) as bridge:
+        receipt = await bridge.send(f"pigeon:{ADA}", "Hi")
+        with pytest.raises(
+            cb.ValidationError, match="^fact: must be submitted, sent, delivered, .* canceled"
+        ):
+            await receipt.until("bogus")
+
+
+async def test_a_wait_that_ends_says_for_what_and_where_the_message_stands(tmp_path, providers):
+    async with make_bridge(tmp_path, providers) as bridge:
+        receipt = await bridge.send(f"pigeon:{ADA}", "Hi")
+        await receipt.until("submitted", timeout=5)
+        with pytest.raises(
+            TimeoutError, match=rf"^message {receipt.id} is not read after 0.01 s: it is \w+$"
+        ):
+            await receipt.until("read", timeout=0.01)

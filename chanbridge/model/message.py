@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from chanbridge.model.address import Contact, Recipient
 from chanbridge.model.base import JSON, Model, Raw, Ref
+from chanbridge.model.errors import ValidationError
 from chanbridge.model.media import LocalFile, Media, MediaRole
 from chanbridge.model.parts import (
     Action,
@@ -172,6 +173,15 @@ class Message(Model, kw_only=True):
         """The words of the message: its texts and captions, a line each."""
         texts = (part.caption if isinstance(part, MediaPart) else part for part in self.parts)
         return "\n".join(part.text for part in texts if isinstance(part, Text))
+
+
+def said(message: object) -> Message:
+    """Make a message of a text; raise `ValidationError` for what is neither."""
+    if isinstance(message, str):
+        return Message.text(message)
+    if not isinstance(message, Message):
+        raise ValidationError("message", f"must be a text or a Message, not {type(message).__name__}")
+    return message
 
 
 def actions(choices: Iterable[Choice]) -> tuple[Action, ...]:
