@@ -35,6 +35,7 @@ from chanbridge_whatsapp.inbound.threads import (
 
 ReadItem = Callable[[Scope, cb.Raw], Any]
 ReadPlaced = Callable[[str, msgspec.Raw], Any]
+_PATH = "entry[%d].changes[%d].value.%s[]"
 OBJECT = "whatsapp_business_account"
 BACKFILL = "history"
 _USUAL = frozenset({"messages", "calls", BACKFILL})
@@ -71,12 +72,11 @@ def _usual_body(body: wire.Body) -> Iterator[Any]:
     for number, entry in enumerate(body.entry):
         for place, change in enumerate(entry.changes):
             value = change.value
-            path = f"entry[{number}].changes[{place}].value"
             scope = _scope(entry.id, change.field, value.metadata, value.contacts)
             if value.messages:
-                found.append(_each(value.messages, message_events, scope, f"{path}.messages[]"))
+                found.append(_each(value.messages, message_events, scope, _PATH % (number, place, "messages")))
             if value.statuses:
-                found.append(_each(value.statuses, status_event, scope, f"{path}.statuses[]"))
+                found.append(_each(value.statuses, status_event, scope, _PATH % (number, place, "statuses")))
     return found[0] if len(found) == 1 else chain.from_iterable(found)
 
 
