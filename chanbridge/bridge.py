@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from chanbridge import planner
 from chanbridge.accounts import Accounts, Configured, utc_now
+from chanbridge.blame import blaming
 from chanbridge.channel import Channel, Gesture
 from chanbridge.config import DEFAULT_FILE, SQLITE, DeliveryPolicy, Settings, absolute_store, load_settings
 from chanbridge.handlers import Handlers
@@ -126,9 +127,11 @@ class Bridge:
         """Make the conversation of an address; raise `ValidationError` if it is none, or no account fits."""
         if isinstance(to, Conversation):
             name = account or to.account or self._only(to.channel)
-            return planner.recipient(self._channel(name), name, to.address, kind=to.kind, thread=to.thread)
+            with blaming(channel := self._channel(name)):
+                return planner.recipient(channel, name, to.address, kind=to.kind, thread=to.thread)
         name = account or self._only(to.partition(":")[0])
-        return planner.recipient(self._channel(name), name, to)
+        with blaming(channel := self._channel(name)):
+            return planner.recipient(channel, name, to)
 
     def begin(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Sending[T]:
         """Begin something on the bridge's own loop, from any thread."""
@@ -152,16 +155,20 @@ class Bridge:
             account=to.account, channel=channel.name, direction="out", id=message.id or new_id()
         )
         named = named.replace(idempotency_key=key or named.idempotency_key or named.id)
-        allowed = planner.prepare(self.hooks.sending(channel.account, named), channel)
+        chosen = self.hooks.sending(channel.account, named)
+        with blaming(channel):
+            allowed = planner.prepare(chosen, channel)
         planner.refuse_expired(allowed, now)
         local = await runtime.media.import_local(allowed)
         conversation = await outbox.find_conversation(to)
         planner.refuse_without_consent(local, await outbox.consent(conversation.key))
-        known_now = planner.situation(channel, conversation, now, local, runtime.links)
-        plan = planner.plan(local, channel, conversation, self.policy(to.account), known_now)
+        with blaming(channel):
+            known_now = planner.situation(channel, conversation, now, local, runtime.links)
+            plan = planner.plan(local, channel, conversation, self.policy(to.account), known_now)
+            planned = planner.planned_for(channel, conversation, known_now)
         outgoing = Outgoing(
             message=local, plan=plan, at=now, conversation=conversation, first_wins=first_wins,
-            planned=planner.planned_for(channel, conversation, known_now),
+            planned=planned,
         )  # fmt: skip
         id = await outbox.add(outgoing)
         runtime.sender.wake()
@@ -174,7 +181,8 @@ class Bridge:
 
     async def _gesture(self, gesture: Gesture, durable: bool) -> None:
         account = gesture.to.account
-        loss = planner.gesture_loss(gesture, self._channel(account))
+        with blaming(channel := self._channel(account)):
+            loss = planner.gesture_loss(gesture, channel)
         if loss:
             self._drop(gesture, loss.reason)
         elif durable:
@@ -202,15 +210,18 @@ class Bridge:
         """Plan the new form; raise `Unsupported` where the sent message cannot become it."""
         runtime, to = self.runtime, gesture.to
         channel, now = self._channel(to.account), self._clock()
-        if loss := planner.gesture_loss(gesture, channel):
-            raise Unsupported(loss.reason)
-        prepared = await runtime.media.import_local(planner.prepare(message, channel))
+        with blaming(channel):
+            if loss := planner.gesture_loss(gesture, channel):
+                raise Unsupported(loss.reason)
+            prepared = planner.prepare(message, channel)
+        prepared = await runtime.media.import_local(prepared)
         conversation = await runtime.store.outbox.find_conversation(to)
-        known = planner.situation(channel, conversation, now, prepared, runtime.links)
-        plan = planner.plan(prepared, channel, conversation, self.policy(to.account), known)
         sent = await runtime.store.outbox.steps(gesture.target.id) if gesture.target else []
-        if loss := planner.edit_loss(gesture, channel, sent, plan.steps):
-            raise Unsupported(loss.reason)
+        with blaming(channel):
+            known = planner.situation(channel, conversation, now, prepared, runtime.links)
+            plan = planner.plan(prepared, channel, conversation, self.policy(to.account), known)
+            if loss := planner.edit_loss(gesture, channel, sent, plan.steps):
+                raise Unsupported(loss.reason)
         return plan.steps[0]
 
     def _in_order(self, to: Conversation) -> asyncio.Lock:

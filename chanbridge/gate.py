@@ -52,15 +52,17 @@ class Gate:
         """Answer a handshake; None if it is none, and comes by a method that webhooks come by."""
         try:
             answer = channel.challenge(request)
+            if answer is not None and not isinstance(answer, HttpResponse):
+                raise TypeError(f"challenge gave a {type(answer).__name__}")
+            other = "" if answer is not None or request.method in channel.methods else _methods(channel)
         except SignatureError as error:
             raise Refused(403, "handshake") from error
         except PayloadError as error:
             raise Refused(400, "malformed") from error
         except Exception as error:
             raise self._blame(channel, "challenge", error) from error
-        if answer is None and request.method not in channel.methods:
-            handshakes = {"GET"} if channel.can("challenge") else set()
-            raise Refused(405, "method", {"allow": ", ".join(sorted({*channel.methods} | handshakes))})
+        if other:
+            raise Refused(405, "method", {"allow": other})
         return answer
 
     def typed(self, channel: AnyChannel, request: HttpRequest) -> None:
@@ -108,6 +110,12 @@ def blame_plugin(tally: Tally, channel: AnyChannel, method: str, error: Exceptio
     tally.add("plugin.failed")
     blame = {"plugin": channel.name, "account": channel.account.name, "method": method}
     _log.error("plugin.failed", extra={**blame, "error": type(error).__name__, "at": place_of(error)})
+
+
+def _methods(channel: AnyChannel) -> str:
+    """Name the methods that an account's requests come by."""
+    handshakes = {"GET"} if channel.can("challenge") else set()
+    return ", ".join(sorted({*channel.methods} | handshakes))
 
 
 class Acceptance:

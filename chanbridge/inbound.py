@@ -213,7 +213,10 @@ class Receiver:
 
     def _acknowledge(self, channel: AnyChannel, request: HttpRequest, found: list[Found]) -> HttpResponse:
         try:
-            return channel.acknowledge(request, found)
+            answer = channel.acknowledge(request, found)
+            if not isinstance(answer, HttpResponse):
+                raise TypeError(f"acknowledge gave a {type(answer).__name__}")
         except Exception as error:  # it is on disk: the provider need not send it again
             blame_plugin(self.tally, channel, "acknowledge", error)
             return HttpResponse()
+        return answer
