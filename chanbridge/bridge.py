@@ -66,6 +66,7 @@ class Bridge:
         self._order: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._clock = clock
         self._runtime: Runtime | None = None
+        self._starting = False
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -277,12 +278,16 @@ class Bridge:
 
     async def start(self, work: Work = "all") -> None:
         """Open the store and begin to work; raise `ConfigError` or `StoreError` if that cannot be."""
-        if self._runtime is not None:
+        if self._runtime is not None or self._starting:
             raise RuntimeError("the bridge is started already")
-        runtime = Runtime(self, self._clock)
-        await runtime.start(work)
-        self._loop = asyncio.get_running_loop()
-        self._runtime = runtime
+        self._starting = True
+        try:
+            runtime = Runtime(self, self._clock)
+            await runtime.start(work)
+            self._loop = asyncio.get_running_loop()
+            self._runtime = runtime
+        finally:
+            self._starting = False
 
     async def stop(self, grace_s: float = 30.0) -> None:
         """Finish what is under way, within ``grace_s`` seconds; the rest is on disk.

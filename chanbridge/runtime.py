@@ -166,7 +166,14 @@ class Runtime:
         ]  # fmt: skip
 
     async def start(self, work: Work) -> None:
-        """Open the store and start what works by itself."""
+        """Open the store and start what works by itself; what fails leaves nothing open."""
+        try:
+            await self._start(work)
+        except BaseException:
+            await self.stop(0)
+            raise
+
+    async def _start(self, work: Work) -> None:
         journal = self.store.journal
         journal.consumers = [dispatcher.consumer for dispatcher in self.dispatchers]
         journal.windows = windows_of(self._bridge.accounts)
