@@ -175,6 +175,8 @@ class App:
         except Exception as error:
             _log.error("bridge.not_ready", extra={"error": type(error).__name__, "at": place_of(error)})
             return problem(503, "not_ready", LATER)
+        if told.get("saturated"):  # it takes in, and handles nothing: another instance should be asked
+            return HttpResponse.of_json({"status": "saturated", **told}, status=503)
         return HttpResponse.of_json({"status": "ready", **told})
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

@@ -49,12 +49,16 @@ class DeliveryPolicy(Policy, kw_only=True):
     """What an account allows when a message does not fit, or when something goes wrong.
 
     ``on_unknown``: whether a request whose outcome nobody knows is parked or repeated; ``on_parked``:
-    whether a conversation goes on past a parked event; ``handler_attempts``: tries before parking.
+    whether a conversation goes on past a parked event; ``handler_attempts``: tries before parking;
+    ``handler_slow_s``: a handler that runs longer is logged and counted as slow; ``handler_timeout_s``:
+    one that runs longer has failed (0: no limit; a ``def`` one runs on in its thread).
     """
 
     on_unknown: Literal["park", "repeat"] = "park"
     on_parked: Literal["continue", "wait"] = "continue"
     handler_attempts: Annotated[int, Meta(ge=1)] = 8
+    handler_slow_s: Annotated[float, Meta(gt=0)] = 30.0
+    handler_timeout_s: Annotated[float, Meta(ge=0)] = 0.0
 
 
 class AccountSettings(Struct, frozen=True, kw_only=True):

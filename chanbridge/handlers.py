@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from chanbridge.model.events import Event
 from chanbridge.talk import Desk, Talk
 from chanbridge.threads import Threads
+from chanbridge.watch import Watch
 
 _log = logging.getLogger(__name__)
 
@@ -62,11 +63,12 @@ class Handlers:
             Handler(name, call, types, account, passive, wants_conversation, is_async(call))
         )
 
-    async def run(self, event: Event, desk: Desk, threads: Threads) -> None:
+    async def run(self, event: Event, desk: Desk, threads: Threads, watch: Watch) -> None:
         """Run every handler that wants an event, ``def`` ones in a thread; raise what one raises."""
         for handler in self._handlers:
             if handler.wants(event):
-                await _run(handler, event, desk, threads)
+                async with watch.over(handler.name, event.id):
+                    await _run(handler, event, desk, threads)
 
 
 def is_async(call: Callable[..., Any]) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -38,6 +39,7 @@ from chanbridge.transport.drive import Driver, Transport
 from chanbridge.transport.grants import GrantKeeper
 from chanbridge.vault import FileVault, load_key
 from chanbridge.waiting import rung
+from chanbridge.watch import Watch
 
 _log = logging.getLogger(__name__)
 HANDLERS = "handlers"
@@ -96,18 +98,23 @@ def _records(channel: Channel[Any]) -> list[Capabilities]:
 
 
 class Consumer(NamedTuple):
-    """Who is shown the events: its name, what takes one, and the threads for what is ``def`` there."""
+    """Who is shown the events: its name, what takes one, the threads for what is ``def`` there, its watch."""
 
     name: str
     deliver: Callable[[Entry], Awaitable[None]]
     threads: Threads
+    watch: Watch
 
 
-def sink_consumer(sink: Sink) -> Consumer:
+def sink_consumer(sink: Sink, watch: Watch) -> Consumer:
     """Make a consumer of a sink; its ``deliver`` is ``def`` (run in a thread) or ``async def``."""
     threads = Threads(f"chanbridge-{sink.name}")
 
     async def deliver(entry: Entry) -> None:
+        async with watch.over(f"sink:{sink.name}", entry.event.id):
+            await give(entry)
+
+    async def give(entry: Entry) -> None:
         import inspect
 
         if inspect.iscoroutinefunction(sink.deliver):
@@ -117,7 +124,7 @@ def sink_consumer(sink: Sink) -> Consumer:
         if inspect.isawaitable(outcome):
             await outcome
 
-    return Consumer(f"sink:{sink.name}", deliver, threads)
+    return Consumer(f"sink:{sink.name}", deliver, threads, watch)
 
 
 class Runtime:
@@ -154,9 +161,11 @@ class Runtime:
             bridge.accounts, self.receiver, self.store.cursors, self.driver, blobs=self.blobs, **working
         )
         self._threads = Threads("chanbridge-handler")
-        handlers = Consumer(HANDLERS, self._handle, self._threads)
-        self._consumers = [handlers, *map(sink_consumer, bridge.hooks.sinks())]
         policy = bridge.settings.policy
+        watch = partial(Watch, policy.handler_slow_s, policy.handler_timeout_s)
+        self._watch = watch()
+        handlers = Consumer(HANDLERS, self._handle, self._threads, self._watch)
+        self._consumers = [handlers, *(sink_consumer(sink, watch()) for sink in bridge.hooks.sinks())]
         self.dispatchers = [
             Dispatcher(
                 self.store.dispatch, consumer.name, consumer.deliver, hooks=bridge.hooks,
@@ -224,13 +233,21 @@ class Runtime:
             dispatcher.tell(entries)
 
     async def readiness(self) -> dict[str, Any]:
-        """Tell how it works; raise `StoreError` if nothing can be kept."""
+        """Tell how it works; raise `StoreError` if nothing can be kept.
+
+        ``saturated``: what runs too long has taken every place of a consumer, so that it is shown nothing.
+        """
+        slow = [consumer.watch.slow for consumer in self._consumers]
+        full = [one.is_full_of(count) for one, count in zip(self.dispatchers, slow, strict=True)]
         await self.store.engine.write(lambda connection: connection.execute("PRAGMA user_version = 1"))
         return {
             "pending": await self.store.dispatch.pending(),
             "queued": await self.store.outbox.queued(),
             "parked": await self.store.parked.count(),
             "held": sorted(await self.store.outbox.holds()),
+            "running": sum(dispatcher.running for dispatcher in self.dispatchers),
+            "slow": sum(slow),
+            "saturated": any(full),
             "set_aside": await self.store.journal.set_aside(),
             "counts": await self.receiver.counts(),
         }
@@ -248,7 +265,7 @@ class Runtime:
         channel = self._bridge.accounts.get(event.account)
         if channel is not None:
             self._bridge.hooks.received(channel.account, event)
-        await self._bridge.handlers.run(event, self._bridge, self._threads)
+        await self._bridge.handlers.run(event, self._bridge, self._threads, self._watch)
 
     def _observe(self, channel: Channel[Any], request: HttpRequest, response: HttpResponse) -> None:
         self._bridge.hooks.request(channel.account, request, response)

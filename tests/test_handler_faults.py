@@ -69,7 +69,7 @@ FAULTS = [
     (stop_iteration, "RuntimeError"),
     (leave, "SystemExit"),
     (cancel, "CancelledError"),
-    (interrupt, "KeyboardInterrupt"),
+    (interrupt, "RuntimeError"),
     (odd, "Odd"),
     (cancel_a_child, "CancelledError"),
     (cancel_oneself, "CancelledError"),
