@@ -15,7 +15,9 @@ from chanbridge.model.parts import TemplateCategory
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
+    from chanbridge.config import Settings
     from chanbridge.model.message import Message
+    from chanbridge.registry import Registry
 
 GRACE_S = 30.0
 
@@ -115,24 +117,46 @@ def command(
     wanted = Wanted(text, media, caption, button, quick_reply, template, language, param)
     message = compose(wanted._replace(document=document, reply_to=reply_to, category=category))
     registry = new_registry()
-    from chanbridge.cli.preview import Previewer, print_plans, print_requests, refuse_many, settings_if_any
-
     if only_plan or dry_run:
-        previewer = Previewer(registry, settings_if_any(config, allow_literal_secrets, registry))
-        if only_plan:
-            return print_plans(
-                previewer, to, message, account, list(registry.channels()) if all_channels else []
-            )
-        print_requests(previewer.preview(to, message, account))
-        return 0
+        return _show(registry, config, allow_literal_secrets, (to, message, account), only_plan, all_channels)
+    settings = settings_of(config, allow_literal_secrets, registry)
+    return _deliver(registry, settings, message, (to, account), (wait, timeout, max_steps))
+
+
+def _show(
+    registry: Registry,
+    config: Path | None,
+    allow_literal_secrets: bool,
+    said: tuple[str, Message, str | None],
+    only_plan: bool,
+    all_channels: bool,
+) -> int:
+    from chanbridge.cli.preview import Previewer, print_plans, print_requests, settings_if_any
+
+    previewer = Previewer(registry, settings_if_any(config, allow_literal_secrets, registry))
+    if only_plan:
+        return print_plans(previewer, *said, list(registry.channels()) if all_channels else [])
+    print_requests(previewer.preview(*said))
+    return 0
+
+
+def _deliver(
+    registry: Registry,
+    settings: Settings,
+    message: Message,
+    whither: tuple[str, str | None],
+    limits: tuple[Any, float, int],
+) -> int:
     from chanbridge.bridge import Bridge
+    from chanbridge.cli.preview import Previewer, refuse_many
     from chanbridge.model.address import split_address
 
-    settings = settings_of(config, allow_literal_secrets, registry)
+    to, account = whither
+    fact, within, max_steps = limits
     name = account_for(settings, split_address(to)[0], account).name
     refuse_many(Previewer(registry, settings, quiet=True), to, message, name, max_steps)
-    sought = Sought(wait, timeout, to, name)
-    return asyncio.run(_send(Bridge.from_settings(settings, registry), message, sought))
+    bridge = Bridge.from_settings(settings, registry)
+    return asyncio.run(_send(bridge, message, Sought(fact, within, to, name)))
 
 
 async def _send(bridge: Bridge, message: Message, sought: Sought) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chanbridge.cli.output import note
+from chanbridge.model.parts import Template
 
 if TYPE_CHECKING:
     from chanbridge.channel import Channel
@@ -41,7 +40,8 @@ class Surroundings:
         there = self._kept(to)
         links = MediaLinks(self._settings.public_url, b"")  # in a plan, a link need not open anything
         known = planner.situation(channel, there or to, now, message, links)
-        if there is None and not known.window_open:
+        free = not all(isinstance(part, Template) for part in message.parts)
+        if there is None and free and not known.window_open:
             self._assume(f"nobody has written from {to.address}: the service window is closed")
         return there or to, known
 
@@ -53,16 +53,13 @@ class Surroundings:
     def _kept(self, to: Conversation) -> Conversation | None:
         """Look a conversation up in the store, without writing and without waiting for whoever does."""
         from chanbridge.runtime import sqlite_path
-        from chanbridge.store.places import known
+        from chanbridge.store.engine import StoreError
+        from chanbridge.store.places import peek
 
         assert self._settings
         path: Path = sqlite_path(self._settings.store)
-        if not path.is_file():
-            return None
         try:
-            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-                connection.row_factory = sqlite3.Row
-                return known(connection, to)
-        except sqlite3.Error as error:
-            self._assume(f"{path.name} cannot be read ({error}): nobody has written")
+            return peek(path, to) if path.is_file() else None
+        except StoreError as error:
+            self._assume(f"the store cannot be read ({error}): nobody has written")
             return None

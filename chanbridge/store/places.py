@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,6 +21,7 @@ from chanbridge.model.events import (
     MessageEchoed,
     MessageReceived,
 )
+from chanbridge.store.engine import StoreError
 from chanbridge.store.visit import Visit
 
 STABLE = ("bsuid", "psid", "openid", "scoped_id", "parent_bsuid", "wa_id", "phone", "email")
@@ -263,6 +266,16 @@ def known(connection: sqlite3.Connection, conversation: Conversation) -> Convers
         (conversation.account, conversation.address),
     ).fetchone()
     return load(connection, row[0]) if row else None
+
+
+def peek(path: Path, conversation: Conversation) -> Conversation | None:
+    """Look a conversation up in a store's file, beside whoever writes to it; raise `StoreError`."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            return known(connection, conversation)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}") from error
 
 
 def resolve(connection: sqlite3.Connection, key: str) -> str | None:
