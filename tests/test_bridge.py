@@ -128,16 +128,14 @@ async def test_a_template_without_a_value_for_a_variable_of_its_preview_is_refus
 @pytest.mark.parametrize("said", [5, None, b"Hi"])
 async def test_what_is_no_message_is_refused_with_a_path(tmp_path, providers, said):
     async with make_bridge(tmp_path, providers) as bridge:
-        with pytest.raises(cb.ValidationError, match="^message: must be a text or a Message, not "):
+        with pytest.raises(cb.ValidationError, match=r"^message: must be a text or a Message, not "):
             await bridge.send(f"pigeon:{ADA}", said)
 
 
 async def test_waiting_for_what_is_no_fact_names_the_facts(tmp_path, providers):
     async with make_bridge(tmp_path, providers) as bridge:
         receipt = await bridge.send(f"pigeon:{ADA}", "Hi")
-        with pytest.raises(
-            cb.ValidationError, match="^fact: must be submitted, sent, delivered, .* canceled"
-        ):
+        with pytest.raises(cb.ValidationError, match=r"^fact: must be submitted, .* canceled"):
             await receipt.until("bogus")
 
 
@@ -145,7 +143,5 @@ async def test_a_wait_that_ends_says_for_what_and_where_the_message_stands(tmp_p
     async with make_bridge(tmp_path, providers) as bridge:
         receipt = await bridge.send(f"pigeon:{ADA}", "Hi")
         await receipt.until("submitted", timeout=5)
-        with pytest.raises(
-            TimeoutError, match=rf"^message {receipt.id} is not read after 0.01 s: it is \w+$"
-        ):
+        with pytest.raises(TimeoutError, match=rf"^message {receipt.id} is not read after 0.01 s: it is \w+"):
             await receipt.until("read", timeout=0.01)
