@@ -90,7 +90,7 @@ class Dispatcher:
             if self._done:
                 await self._store.done(self.consumer, self._owner, self._done)
                 self._done = {}
-            await self._store.give_back(self._owner)
+            await self._store.give_back(self.consumer, self._owner)
 
     def room(self, now: float) -> tuple[str, float]:
         """Say who takes a conversation that is written just now, and until when; nobody if it is too much."""

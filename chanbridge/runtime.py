@@ -210,8 +210,7 @@ class Runtime:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self.poller.stop()
-        for dispatcher in self.dispatchers:
-            await dispatcher.stop(grace_s)
+        await asyncio.gather(*(dispatcher.stop(grace_s) for dispatcher in self.dispatchers))
         for consumer in self._consumers:
             consumer.threads.close()
         await self.sender.stop(grace_s)

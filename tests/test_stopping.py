@@ -3,6 +3,7 @@
 import asyncio
 
 import chanbridge as cb
+from chanbridge.hooks import Hooks
 from tests import asgi_client
 from tests.channels import Pigeon, PigeonConfig, PigeonProvider, call
 from tests.runtime import deliver, eventually, make_bridge
@@ -45,3 +46,43 @@ async def test_a_bridge_that_has_stopped_starts_again(tmp_path):
         async with bridge:
             assert bridge.started
         assert not bridge.started
+
+
+async def test_a_sink_that_finishes_while_the_bridge_stops_is_not_shown_the_event_again(tmp_path):
+    begun, go, hooks = asyncio.Event(), asyncio.Event(), Hooks()
+
+    class Slow:
+        name = "crm"
+
+        async def deliver(self, event):
+            begun.set()
+            await go.wait()
+
+    class Plugin:
+        @cb.hookimpl
+        def chanbridge_sinks(self):
+            return [Slow()]
+
+    hooks.add(Plugin(), "crm")
+    bridge = make_bridge(tmp_path, PigeonProvider(), hooks=hooks)
+    handlers_given_back = asyncio.Event()
+    await bridge.start()
+    give_back = bridge.runtime.store.dispatch.give_back
+
+    async def tell(*args):
+        await give_back(*args)
+        handlers_given_back.set()
+
+    bridge.runtime.store.dispatch.give_back = tell
+    await deliver(bridge, call())
+    await begun.wait()
+    stopping = asyncio.create_task(bridge.stop())
+    await handlers_given_back.wait()
+    go.set()
+    await stopping
+
+    await bridge.start("nothing")
+    pending = await bridge.runtime.store.dispatch.pending()
+    await bridge.stop()
+
+    assert pending == 0

@@ -15,7 +15,7 @@ LAYERS = [  # from the ground up: each may import itself and what is below
     {"model", "http", "secret", "placeholder", "phone", "redact"},
     {"transcode", "channel", "hooks", "mime"},
     {"registry", "config", "config_check", "config_source", "accounts", "rates", "waiting", "patience",
-     "threads"},
+     "threads", "watch"},
     {"transport", "store", "vault", "blobs", "guard"},
     {"inbound", "outbound", "media", "gate", "intake", "kept", "tally", "planner", "pacing", "polling",
      "fetching", "session", "dispatch", "sending", "talk", "handlers"},

@@ -157,10 +157,13 @@ class Dispatch:
             )
         )
 
-    async def give_back(self, owner: str) -> None:
-        """Give back all that an owner holds: it stops."""
+    async def give_back(self, consumer: str, owner: str) -> None:
+        """Give back all that an owner holds for a consumer: it stops, others may still be at work."""
         await self._engine.write(
-            lambda c: c.execute("UPDATE pending SET owner = '', until = 0, due = 0 WHERE owner = ?", (owner,))
+            lambda c: c.execute(
+                "UPDATE pending SET owner = '', until = 0, due = 0 WHERE consumer = ? AND owner = ?",
+                (consumer, owner),
+            )
         )
 
     async def park(

@@ -67,7 +67,7 @@ async def test_what_is_given_back_can_be_taken_at_once(store):
     await bring(store, said())
     await lease(store, "a")
 
-    await store.dispatch.give_back("a")
+    await store.dispatch.give_back("handlers", "a")
 
     assert len(await lease(store, "b")) == 1
 
