@@ -184,7 +184,8 @@ def _native_carousel(work: Work, part: Carousel, path: str) -> Shown | None:
 
 
 def _shape(part: Card) -> tuple[object, ...]:
-    return (_kinds(part.actions), _role(part) if part.media else None)
+    tap = (part.tap,) if part.tap else ()  # a card that is a link itself is another card
+    return (_kinds((*part.actions, *tap)), _role(part) if part.media else None)
 
 
 def _kinds(actions: Iterable[Action]) -> tuple[str, ...]:
