@@ -381,3 +381,50 @@ class TestWriting:
         for dialect in DIALECTS:
             written = write(rich, dialect, ())
             assert set(written.dropped) == {s.type for s in rich.spans if s.type != "link"}
+
+
+class TestBrokenHtml:
+    PIECES = (
+        "<",
+        "<a ",
+        "</b",
+        "<b>",
+        "</b>",
+        'b="',
+        "'",
+        ">",
+        "<!--",
+        "-->",
+        "<!",
+        "<?",
+        "&lt;",
+        "a",
+        " ",
+        "3",
+    )
+
+    @given(st.lists(st.sampled_from(PIECES)).map("".join))
+    def test_every_tag_that_the_parser_meets_ends_before_the_next_begins(self, source):
+        _, *tags = html.whole_tags(source).split("<")
+
+        assert all(">" in tag for tag in tags)
+
+    @given(st.lists(st.sampled_from(PIECES)).map("".join))
+    def test_whole_tags_stay_what_they_are(self, source):
+        once = html.whole_tags(source)
+
+        assert html.whole_tags(once) == once
+
+    @pytest.mark.parametrize(
+        ("source", "words"),
+        [
+            ("I <3 you, 1 < 2", "I <3 you, 1 < 2"),
+            ("<b>Hello</b> <a href='x", "Hello <a href='x"),
+            ("<a <b>Hello</b>", "<a Hello"),
+            ('<img alt="a > b">', "a > b"),
+            ("One<!-- <b>no</b> > -->Two<!-- no end", "OneTwo<!-- no end"),
+            ("<!DOCTYPE html><p>Hello</p>", "Hello"),
+        ],
+    )
+    def test_what_is_no_tag_is_words(self, source, words):
+        assert html.parse(source).text == words

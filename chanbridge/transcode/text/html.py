@@ -17,15 +17,34 @@ _LINES = {"div", "tr", "li", "ul", "ol", "dt", "dd", "section", "article", "head
 _PARAGRAPHS = {"p", "pre", "blockquote", "table", "h1", "h2", "h3", "h4", "h5", "h6"}
 _HIDDEN = {"script", "style", "head", "title", "template", "noscript", "iframe", "object", "svg", "math"}
 _SPACE = re.compile(r"[ \t\r\n\f]+")
+_MARKUP = re.compile(
+    r"""(?P<nothing><[!?][^<>]*>)|</?[a-zA-Z](?:[^<>"']|"[^"<]*"|'[^'<]*')*+>|(?P<words><)"""
+)
+_COMMENT = re.compile("<!--.*?-->", re.DOTALL)
 DEPTH_MAX = 100
 
 
 def parse(source: str) -> Rich:
     """Read HTML into words and spans. Scripts, styles, images and unsafe links do not survive."""
     reader = _Reader()
-    reader.feed(source)
+    reader.feed(whole_tags(source))
     reader.close()
     return reader.result()
+
+
+def whole_tags(source: str) -> str:
+    """Leave only tags that end before another begins: any other ``<`` is a word, comments are dropped.
+
+    The parser looks for the end of each tag, to the end of the text if there is none: here it is near.
+    """
+    ended = source.rfind("-->") + 3 if "-->" in source else 0  # no comment that begins later has an end
+    return _MARKUP.sub(_kept, _COMMENT.sub("", source[:ended]) + source[ended:])
+
+
+def _kept(found: re.Match[str]) -> str:
+    if found["words"]:
+        return "&lt;"
+    return "" if found["nothing"] else found[0]
 
 
 class _Reader(HTMLParser):
