@@ -20,7 +20,8 @@ _HOMES = {
         Parked Sink hookimpl
     """,
     "chanbridge.http": """
-        Field Flow Headers HttpRequest HttpResponse MediaBody Multipart Pause same
+        Field Flow Headers HttpRequest HttpResponse MediaBody Multipart Pause decode_json same
+        with_whole_characters
     """,
     "chanbridge.model.address": """
         Contact Conversation ConversationKind Identity IdentityKind Key Recipient Window address

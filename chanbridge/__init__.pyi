@@ -25,7 +25,9 @@ from chanbridge.http import HttpResponse as HttpResponse
 from chanbridge.http import MediaBody as MediaBody
 from chanbridge.http import Multipart as Multipart
 from chanbridge.http import Pause as Pause
+from chanbridge.http import decode_json as decode_json
 from chanbridge.http import same as same
+from chanbridge.http import with_whole_characters as with_whole_characters
 from chanbridge.model.address import Contact as Contact
 from chanbridge.model.address import Conversation as Conversation
 from chanbridge.model.address import ConversationKind as ConversationKind

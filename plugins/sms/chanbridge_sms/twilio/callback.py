@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 import chanbridge as cb
-from chanbridge.http import decode_json
 from chanbridge_sms.addresses import PHONE_APPS, kind, received, split_app
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{56,}={0,2}")
@@ -159,7 +158,7 @@ def relation(call: Callback) -> cb.Relation | None:
 def add_ons(call: Callback) -> Any:
     """Give the results of Twilio's add-ons; as text if they are no JSON."""
     try:
-        return decode_json(call.add_ons.encode())
+        return cb.decode_json(call.add_ons.encode())
     except cb.PayloadError:
         return call.add_ons
 

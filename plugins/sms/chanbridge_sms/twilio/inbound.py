@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 import chanbridge as cb
-from chanbridge.http import decode_json
 from chanbridge.transcode.gsm import is_gsm
 from chanbridge_sms import keywords
 from chanbridge_sms.addresses import received, split_app
@@ -219,7 +218,7 @@ def _details(
 
 def _notice(item: msgspec.Raw) -> cb.ProviderEvent:
     try:
-        notice: _Notice = decode_json(bytes(item), _Notice)
+        notice: _Notice = cb.decode_json(bytes(item), _Notice)
     except cb.PayloadError as error:
         raise cb.PayloadError("the body is no JSON object that Twilio would send") from error
     return cb.ProviderEvent(provider_type=notice.type or "unknown", provider_id=notice.id, time=notice.time)

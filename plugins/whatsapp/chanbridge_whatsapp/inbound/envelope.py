@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 import chanbridge as cb
-from chanbridge.http import decode_json, with_whole_characters
 from chanbridge_whatsapp.errors import failure, problem_of
 from chanbridge_whatsapp.inbound import wire
 from chanbridge_whatsapp.inbound.account import account_event
@@ -52,7 +51,7 @@ def _found(content: bytes) -> Iterator[Any]:
     try:
         body = wire.body.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        mended = with_whole_characters(content)  # else half of an emoji would cost every message
+        mended = cb.with_whole_characters(content)  # else half of an emoji would cost every message
         return _any_body(content) if mended == content else _found(mended)
     return _usual_body(body) if _is_usual(body) else _any_body(content)
 
@@ -74,9 +73,11 @@ def _usual_body(body: wire.Body) -> Iterator[Any]:
             value = change.value
             scope = _scope(entry.id, change.field, value.metadata, value.contacts)
             if value.messages:
-                found.append(_each(value.messages, message_events, scope, _PATH % (number, place, "messages")))
+                where = _PATH % (number, place, "messages")
+                found.append(_each(value.messages, message_events, scope, where))
             if value.statuses:
-                found.append(_each(value.statuses, status_event, scope, _PATH % (number, place, "statuses")))
+                where = _PATH % (number, place, "statuses")
+                found.append(_each(value.statuses, status_event, scope, where))
     return found[0] if len(found) == 1 else chain.from_iterable(found)
 
 
@@ -106,7 +107,7 @@ def _any_body(content: bytes) -> Iterator[Any]:
 
 
 def _whole(raw: cb.Raw) -> Any:
-    body: wire.AnyBody = decode_json(raw.content, wire.AnyBody)
+    body: wire.AnyBody = cb.decode_json(raw.content, wire.AnyBody)
     if body.object != OBJECT:
         return cb.ProviderEvent(provider_type=body.object or "untyped")
     places = [(f"entry[{index}]", entry) for index, entry in enumerate(body.entry)]
