@@ -30,7 +30,7 @@ check: setup  ## types, style, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy chanbridge
 	$(BIN)/mypy --explicit-package-bases demo docs/*.py
-	@for plugin in $(PLUGINS); do echo "mypy $$plugin"; $(BIN)/mypy $$plugin/chanbridge_* || exit 1; done
+	@for plugin in $(PLUGINS); do echo "mypy $$plugin"; $(BIN)/mypy $$plugin/chanbridge_$$(basename $$plugin) || exit 1; done
 
 unit: setup  ## the tests, in parallel
 	$(BIN)/pytest -q -n auto
