@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from importlib import resources
 
 import pytest
@@ -18,3 +19,13 @@ async def engine(tmp_path):
     engine.start()
     yield engine
     await engine.close()
+
+
+@pytest.fixture(autouse=True)
+def _library_logger():
+    """Give the library's logger back as it was: a command has it write to the terminal."""
+    logger = logging.getLogger("chanbridge")
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.propagate = before[0], before[2]
+    logger.setLevel(before[1])
