@@ -16,8 +16,8 @@ import random
 from collections.abc import Awaitable, Callable
 
 from chanbridge.hooks import Hooks, Parked
-from chanbridge.store.base import Batch, Entry
-from chanbridge.store.dispatching import Dispatch, leased
+from chanbridge.store.base import Batch, Dispatch, Entry
+from chanbridge.store.dispatching import leased
 from chanbridge.store.engine import StoreError
 from chanbridge.waiting import rung
 

@@ -25,9 +25,8 @@ from chanbridge.model.errors import ChanbridgeError, Failure, SendError
 from chanbridge.model.events import AccountStatus
 from chanbridge.pacing import Pacer
 from chanbridge.rates import next_attempt
-from chanbridge.store.base import Arrival, Entry, Lane, Outgoing, Settled
+from chanbridge.store.base import Arrival, Entry, Lane, Outgoing, Settled, Store
 from chanbridge.store.engine import StoreError
-from chanbridge.store.sqlite import SqliteStore
 from chanbridge.store.targets import step_key
 from chanbridge.transcode.plan import Step
 from chanbridge.transport.drive import Driver
@@ -51,7 +50,7 @@ class Sender:
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: Store,
         accounts: Accounts,
         driver: Driver,
         *,
@@ -325,7 +324,7 @@ class NotOurs(Exception):
 class _Record:
     """The answers of one send, in the outbox: the recorder of its flow."""
 
-    def __init__(self, store: SqliteStore, lane: Lane, now: dt.datetime) -> None:
+    def __init__(self, store: Store, lane: Lane, now: dt.datetime) -> None:
         self._store = store
         self._lane = lane
         self._answers = msgspec.json.decode(lane.item.record, type=list[Answer]) if lane.item.record else []

@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import logging
 import math
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from chanbridge.accounts import Accounts, AnyChannel, Clock, utc_now
@@ -123,7 +124,7 @@ class Poller:
             self.wake(arrival.account)
 
 
-class Turns:
+class Turns(ABC):
     """One account's turns: while it is ours, with waits after failures, and word of them."""
 
     def __init__(self, poller: Poller, name: str, channel: AnyChannel) -> None:
@@ -151,9 +152,9 @@ class Turns:
                 pause = await self._failed()
             await self._wait(pause)
 
+    @abstractmethod
     async def turn(self, held: Cursor) -> float:
         """Bring what is new; give the pause until the next turn."""
-        raise NotImplementedError
 
     async def well(self) -> None:
         """Note that something worked; tell, if it was told that it did not."""

@@ -238,7 +238,7 @@ class Runtime:
         """
         slow = [consumer.watch.slow for consumer in self._consumers]
         full = [one.is_full_of(count) for one, count in zip(self.dispatchers, slow, strict=True)]
-        await self.store.engine.write(lambda connection: connection.execute("PRAGMA user_version = 1"))
+        await self.store.writable()
         return {
             "pending": await self.store.dispatch.pending(),
             "queued": await self.store.outbox.queued(),

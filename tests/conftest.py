@@ -11,7 +11,7 @@ from chanbridge.store.engine import Engine, connect
 @pytest.fixture
 async def engine(tmp_path):
     """An open SQLite engine on an empty store."""
-    path = tmp_path / "chanbridge.db"
+    path = tmp_path / "engine.db"
     connection = connect(path)
     connection.executescript(resources.files("chanbridge.store").joinpath("schema.sql").read_text())
     connection.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -20,6 +20,9 @@ from chanbridge.model.events import Event, Wake
 from chanbridge.model.media import Media
 from chanbridge.model.message import Message
 from chanbridge.transcode.plan import Loss, Plan, Step
+
+if TYPE_CHECKING:
+    from chanbridge.store.replies import Matching
 
 RequestState = Literal["ok", "quarantined", "unowned"]
 
@@ -87,9 +90,15 @@ class Journal(Protocol):
 
     consumers: list[str]  # who is to see every event
     rooms: dict[str, Room]  # of those consumers that work in this process
+    windows: dict[str, int | None]  # account -> seconds for which a message opens the service window
+    matching: dict[str, Matching]  # account -> how far the words of an answer are matched
 
     async def append(self, arrival: Arrival) -> Stored:
         """Keep a request, its new events, its wakes and its cursor, all or nothing."""
+        ...
+
+    async def request(self, id: int) -> KeptRequest | None:
+        """Read one kept request."""
         ...
 
     async def requests(self, state: str = "", limit: int = 100) -> list[KeptRequest]: ...
@@ -131,8 +140,16 @@ class Dispatch(Protocol):
         self, consumer: str, owner: str, conversation: str, position: int, due: dt.datetime
     ) -> None: ...
 
-    async def give_back(self, owner: str) -> None:
-        """Give back all that an owner holds."""
+    async def hasten(self, consumer: str, now: dt.datetime, longest: float) -> None:
+        """Bring near what a clock that was set back has put further away than the longest wait."""
+        ...
+
+    async def give_back(self, consumer: str, owner: str) -> None:
+        """Give back all that an owner holds for a consumer."""
+        ...
+
+    def offer(self, entries: list[Entry]) -> None:
+        """Keep new events at hand, so that they need not be read back; a store may ignore it."""
         ...
 
     async def park(
@@ -350,14 +367,29 @@ class ParkedItems(Protocol):
 class Store(Protocol):
     """All that the runtime keeps."""
 
-    journal: Any
-    dispatch: Any
-    cursors: Any
-    files: Any
-    outbox: Any
-    parked: Any
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def dispatch(self) -> Dispatch: ...
+
+    @property
+    def cursors(self) -> Cursors: ...
+
+    @property
+    def files(self) -> Files: ...
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    @property
+    def parked(self) -> ParkedItems: ...
 
     async def start(self) -> None: ...
+
+    async def writable(self) -> None:
+        """Raise `StoreError` if nothing can be kept."""
+        ...
 
     async def take_from(self, is_dead: Callable[[str], bool]) -> None:
         """Give back what dead owners hold."""

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from chanbridge.store.base import Store
 from chanbridge.store.cursors import Cursors
 from chanbridge.store.dispatching import Dispatch
 from chanbridge.store.engine import Engine, StoreError
@@ -40,6 +42,10 @@ class SqliteStore:
             await self.engine.close()
             raise
 
+    async def writable(self) -> None:
+        """Write what is there already; raise `StoreError` if nothing can be kept."""
+        await self.engine.write(lambda connection: connection.execute(f"PRAGMA user_version = {VERSION}"))
+
     async def take_from(self, is_dead: Callable[[str], bool]) -> None:
         """Give back what dead owners hold: nobody need wait until their leases are over."""
         await self.engine.write(partial(_take_from, is_dead))
@@ -47,6 +53,10 @@ class SqliteStore:
     async def close(self) -> None:
         """Finish what has queued, and close the file."""
         await self.engine.close()
+
+
+if TYPE_CHECKING:
+    _conforms: Callable[[Path], Store] = SqliteStore
 
 
 def _take_from(is_dead: Callable[[str], bool], connection: sqlite3.Connection) -> None:
