@@ -17,9 +17,8 @@ from chanbridge.media import MediaService
 from chanbridge.model.errors import Failure, SendError
 from chanbridge.model.media import Media
 from chanbridge.rates import next_attempt
-from chanbridge.store.base import Wanted, file_key
+from chanbridge.store.base import File, Files, Wanted, file_key
 from chanbridge.store.engine import StoreError
-from chanbridge.store.files import File, Files
 from chanbridge.waiting import rung
 
 _log = logging.getLogger(__name__)

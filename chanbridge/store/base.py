@@ -189,8 +189,20 @@ class Wanted(NamedTuple):
     attempt: int
 
 
+class File(NamedTuple):
+    """How a file stands: ``wanted``, ``kept`` or ``lost``, and its last failure."""
+
+    state: str
+    media: Media
+    failure: Failure | None
+
+
 class Files(Protocol):
     """Media that came in: `Journal.append` makes a job of each, in the same transaction."""
+
+    async def want(self, key: str, account: str, media: Media) -> None:
+        """Make the job of a file, unless there is one."""
+        ...
 
     async def lease(self, owner: str, now: dt.datetime, until: dt.datetime, limit: int) -> list[Wanted]: ...
 
@@ -200,8 +212,8 @@ class Files(Protocol):
 
     async def lose(self, key: str, failure: Failure) -> None: ...
 
-    async def get(self, key: str) -> tuple[str, Media, Failure | None] | None:
-        """Say how a file stands: (state, media, failure)."""
+    async def get(self, key: str) -> File | None:
+        """Say how a file stands; None: nobody wanted it."""
         ...
 
 

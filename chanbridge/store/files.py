@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from functools import partial
-from typing import NamedTuple
 
 import msgspec
 
 from chanbridge.model.errors import Failure
 from chanbridge.model.media import Media
-from chanbridge.store.base import Wanted
+from chanbridge.store.base import File, Wanted
 from chanbridge.store.engine import Engine
 
 _ANY_DUE = "SELECT 1 FROM files WHERE state = 'wanted' AND due <= ?1 AND until <= ?1 LIMIT 1"
@@ -20,14 +19,6 @@ _LEASE = (
     " (SELECT key FROM files WHERE state = 'wanted' AND due <= ?1 AND until <= ?1 ORDER BY due LIMIT ?4)"
     " RETURNING key, account, media, attempt"
 )
-
-
-class File(NamedTuple):
-    """How a file stands: ``wanted``, ``kept`` or ``lost``, and its last failure."""
-
-    state: str
-    media: Media
-    failure: Failure | None
 
 
 class Files:
