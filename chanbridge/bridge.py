@@ -27,15 +27,15 @@ from chanbridge.model.ids import new_id
 from chanbridge.model.media import Media
 from chanbridge.model.message import Message, said
 from chanbridge.registry import Registry
+from chanbridge.replaying import set_aside
 from chanbridge.runtime import Runtime, Work
 from chanbridge.sending import Receipt, Sending, begin
-from chanbridge.store.base import Outgoing
+from chanbridge.store.base import KeptRequest, Outgoing
 from chanbridge.transcode.plan import Step
 from chanbridge.transport.drive import Transport
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-ALL = 1_000_000
 AccountEntry = Configured | tuple[str, type[Channel[Any]], Any]
 
 
@@ -248,14 +248,18 @@ class Bridge:
 
         Give how many events are new.
         """
-        journal = self.runtime.store.journal
+        journal, receiver = self.runtime.store.journal, self.runtime.receiver
         if request is not None:
-            one = await journal.request(request)
-            kept = [one] if one else []
-        else:
-            kept = [*await journal.requests("quarantined", ALL), *await journal.requests("unowned", ALL)]
-        stored = [await self.runtime.receiver.replay(item) for item in kept if item.account in self.accounts]
-        return sum(len(each.entries) for each in stored)
+            kept = await journal.request(request)
+            return len((await receiver.replay(kept)).entries) if kept and self._knows(kept) else 0
+        new = 0
+        async for kept in set_aside(journal):
+            if self._knows(kept):
+                new += len((await receiver.replay(kept)).entries)
+        return new
+
+    def _knows(self, kept: KeptRequest) -> bool:
+        return kept.account in self.accounts
 
     def policy(self, account: str) -> DeliveryPolicy:
         """What an account allows when a message does not fit."""

@@ -101,6 +101,49 @@ async def test_a_malformed_item_takes_no_other_with_it_and_is_replayed_after_the
     assert seen[-1].message.plain == "Text 3"
 
 
+async def test_all_that_was_set_aside_is_run_again_once_a_few_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("chanbridge.replaying.PAGE", 2)
+    bridge = make_bridge(tmp_path, Providers())
+    sizes, tried = [], []
+    async with bridge:
+        journal, receiver = bridge.runtime.store.journal, bridge.runtime.receiver
+        for n in range(5):
+            await deliver(bridge, call(f"msg-TEST-{n}", at="yesterday"))
+            await deliver(bridge, call(f"unowned-TEST-{n}", to="+12025550199"))
+        requests, replay = journal.requests, receiver.replay
+
+        async def asked(*args):
+            page = await requests(*args)
+            sizes.append(len(page))
+            return page
+
+        async def noted(kept):
+            tried.append(kept.id)
+            return await replay(kept)
+
+        monkeypatch.setattr(journal, "requests", asked)
+        monkeypatch.setattr(receiver, "replay", noted)
+        new = await bridge.replay()
+
+    assert new == 0
+    assert tried == list(range(1, 11))
+    assert max(sizes) == 2
+
+
+async def test_a_request_that_is_set_aside_for_another_reason_now_is_run_again_once(tmp_path):
+    bridge = make_bridge(tmp_path, Providers())
+    tried = []
+    async with bridge:
+        await deliver(bridge, call(at="yesterday", to="+12025550199"))
+        receiver = bridge.runtime.receiver
+        replay, receiver.replay = receiver.replay, lambda kept: tried.append(kept.state) or replay(kept)
+        bridge.accounts["main"].event = lenient(bridge.accounts["main"])
+        await bridge.replay()
+        [left] = await bridge.runtime.store.journal.requests()
+
+    assert (tried, left.state) == (["quarantined"], "unowned")
+
+
 def lenient(channel):
     """The plugin, mended: it takes 'yesterday' for a time."""
 

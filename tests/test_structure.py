@@ -18,7 +18,7 @@ LAYERS = [  # from the ground up: each may import itself and what is below
      "threads", "watch"},
     {"transport", "store", "vault", "blobs", "guard"},
     {"inbound", "outbound", "media", "gate", "intake", "kept", "tally", "planner", "pacing", "polling",
-     "fetching", "session", "dispatch", "sending", "talk", "handlers", "blame"},
+     "fetching", "session", "dispatch", "replaying", "sending", "talk", "handlers", "blame"},
     {"bridge", "runtime", "owners", "asgi", "asgi_wire"},
     {"cli", "server", "sandbox", "testing"},
 ]  # fmt: skip

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +15,7 @@ from chanbridge.cli.storing import idle_bridge
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
-    from chanbridge.store.base import KeptRequest
-
-_MOST = 10_000
+    from chanbridge.store.base import Journal, KeptRequest
 
 
 @click.command()
@@ -44,27 +43,27 @@ def command(
 
 
 async def _replay(
-    ids: tuple[int, ...], state: str | None, config: Path | None, allow_literal_secrets: bool, as_json: bool
+    ids: tuple[int, ...], state: Any, config: Path | None, allow_literal_secrets: bool, as_json: bool
 ) -> int:
+    from chanbridge.replaying import SET_ASIDE, set_aside
+
     async with idle_bridge(config, allow_literal_secrets) as bridge:
-        kept = await _wanted(bridge, ids, [state] if state else ["quarantined", "unowned"])
-        good = [await _again(bridge, request, as_json) for request in kept]
-    if not kept:
+        journal = bridge.runtime.store.journal
+        wanted = _named(journal, ids) if ids else set_aside(journal, [state] if state else SET_ASIDE)
+        good = [await _again(bridge, kept, as_json) async for kept in wanted]
+    if not good:
         note("nothing to replay")
     return 0 if all(good) else 1
 
 
-async def _wanted(bridge: Bridge, ids: tuple[int, ...], states: list[str]) -> list[KeptRequest]:
-    journal = bridge.runtime.store.journal
-    if not ids:
-        return [kept for state in states for kept in await journal.requests(state, _MOST)]
-    found = []
+async def _named(journal: Journal, ids: tuple[int, ...]) -> AsyncIterator[KeptRequest]:
+    """Give the requests with these ids; none of them if there is one that is not there."""
     for id in ids:
-        kept = await journal.request(id)
-        if kept is None:
+        if await journal.request(id) is None:
             raise Failed(f"ID: there is no request {id}: see 'chanbridge inbox --requests all'")
-        found.append(kept)
-    return found
+    for id in ids:
+        if kept := await journal.request(id):
+            yield kept
 
 
 async def _again(bridge: Bridge, kept: KeptRequest, as_json: bool) -> bool:

@@ -32,6 +32,8 @@ _FORGET = (  # of a request that may be run again, what it brought must stay kno
     "DELETE FROM seen WHERE key >= ? AND key < ? AND at < ? AND ref = '' AND coalesce(request, 0) NOT IN"
     " (SELECT id FROM requests WHERE state <> 'ok')"
 )
+_ALL = "SELECT * FROM requests WHERE (?1 = '' OR state = ?1) AND id > ?3 ORDER BY id LIMIT ?2"
+_OPEN = "SELECT * FROM requests WHERE state = ?1 AND state <> 'ok' AND id > ?3 ORDER BY id LIMIT ?2"
 
 
 class Journal:
@@ -153,10 +155,12 @@ class Journal:
         )
         return owner != "" and added.rowcount == 1
 
-    async def requests(self, state: str = "", limit: int = 100) -> list[KeptRequest]:
-        """List kept requests, the oldest first; all of them, or those in a state."""
-        sql = "SELECT * FROM requests WHERE (?1 = '' AND 1 OR state = ?1) ORDER BY id LIMIT ?2"
-        return await self._engine.read(lambda c: [_request(row) for row in c.execute(sql, (state, limit))])
+    async def requests(self, state: str = "", limit: int = 100, after: int = 0) -> list[KeptRequest]:
+        """List kept requests after an id, the oldest first; all of them, or those in a state."""
+        sql = _ALL if state in {"", "ok"} else _OPEN
+        return await self._engine.read(
+            lambda c: [_request(row) for row in c.execute(sql, (state, limit, after))]
+        )
 
     async def request(self, id: int) -> KeptRequest | None:
         """Read one kept request."""

@@ -96,6 +96,17 @@ def test_a_request_that_is_not_understood_is_kept_shown_and_run_again(configured
     assert configured("inbox", "-n", "1").json[0]["type"] == "chanbridge.message.received"
 
 
+def test_requests_are_run_again_a_few_at_a_time(configured, tmp_path, monkeypatch):
+    monkeypatch.setattr("chanbridge.replaying.PAGE", 2)
+    odd = [b'[{"id": "m-%d-TEST", "from": "+12025550124"}]' % n for n in range(5)]
+    configured("listen", "--replay", record(tmp_path, *odd))
+
+    again = configured("replay")
+
+    assert [(one["id"], one["state"]) for one in again.json] == [(n, "quarantined") for n in range(1, 6)]
+    assert again.code == 1
+
+
 def test_what_was_set_aside_is_counted(configured, tmp_path):
     configured("listen", "--replay", record(tmp_path, HELLO, ODD))
 

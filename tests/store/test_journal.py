@@ -93,6 +93,21 @@ async def test_a_request_that_may_be_run_again_does_not_repeat_what_was_good_in_
     assert await store.journal.requests("quarantined") == []
 
 
+@pytest.mark.parametrize(
+    ("state", "ids"), [("", [3, 4]), ("ok", [4, 7]), ("quarantined", [3, 6]), ("unowned", [5, 8])]
+)
+async def test_kept_requests_are_listed_by_state_from_an_id_on(store, state, ids):
+    request = cb.HttpRequest(method="POST", url="https://hooks.example.com/in/main", body=b"[]")
+    for _ in range(3):
+        for kept in ("ok", "unowned", "quarantined"):
+            await bring(store, request=request, state=kept)
+
+    listed = await store.journal.requests(state, 2, after=2)
+
+    assert [kept.id for kept in listed] == ids
+    assert await store.journal.requests(state, after=9) == []
+
+
 async def test_pieces_are_joined_in_their_order_whatever_the_order_they_come_in(store):
     pieces = [
         said(f"{n}.", f"piece-TEST-{n}", segment=cb.Segment(key="k", index=n, total=3)) for n in range(3)
