@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chanbridge.sandbox import Sandbox
 
 _RETRY_S = 0.3
+_PATIENCE_S = 5.0
 _HEAD = """\
 # Written by 'chanbridge sandbox'. Its secrets are invented.
 allow_literal_secrets = true
@@ -127,19 +128,35 @@ def _bridge(registry: Registry, path: Path, listening: socket, echo: bool, as_js
 
 
 async def _connect(sandbox: Sandbox, url: str) -> None:
-    """Point the providers' webhooks at the bridge, as soon as it answers their handshakes."""
-    said = False
-    while True:
-        try:
-            await sandbox.connect(url)
-        except (OSError, ValueError, LookupError) as error:
-            if not said:
-                note(f"waiting for a bridge at {url} ({type(error).__name__})")
-            said = True
-            await asyncio.sleep(_RETRY_S)
-        else:
-            note("the webhooks are connected")
-            return
+    """Point the providers' webhooks at the bridge; say so when it is there and answers their handshakes."""
+    said = ""
+    while missing := await _missing(sandbox, url):
+        if said != (said := missing):
+            note(f"waiting for a bridge at {url}: {missing}")
+        await asyncio.sleep(_RETRY_S)
+    note("the webhooks are connected")
+
+
+async def _missing(sandbox: Sandbox, url: str) -> str:
+    """Point the webhooks at a bridge, be it there or not; say what is missing. Empty: nothing."""
+    there = await _answers(url)
+    try:
+        await sandbox.connect(url)
+    except (OSError, ValueError, LookupError) as error:
+        return f"what answers there passes no handshake ({type(error).__name__})"
+    return "" if there else "nobody answers there yet"
+
+
+async def _answers(url: str) -> bool:
+    """Say whether an HTTP server is there, whatever it says."""
+    from chanbridge.http import HttpRequest
+    from chanbridge.sandbox.wire import fetch
+
+    try:
+        await fetch(HttpRequest.get(f"{url}/health"), within=_PATIENCE_S)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def write_config(folder: Path, url: str, accounts: dict[str, dict[str, str]]) -> Path:

@@ -7,6 +7,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -116,6 +117,21 @@ def test_a_sandbox_is_wired_to_its_bridge_and_another_process_sends_through_it(s
     assert (sender.process.returncode, json.loads(out)["state"]) == (0, "delivered"), err.decode()
     assert (first["type"], facts[-1]) == ("sandbox", "delivered")
     assert code == 0
+
+
+def test_a_sandbox_without_a_bridge_says_that_it_is_connected_when_one_is_there(start):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    sandbox = start("sandbox", "sms", "--no-bridge", "--port", port)
+    assert sandbox.process.stderr
+    config = sandbox.line()["config"]
+
+    alone = next_line(sandbox.process.stderr)
+    start("listen", "-c", config, "--port", port)
+    together = next_line(sandbox.process.stderr)
+
+    assert alone.decode() == f"waiting for a bridge at http://127.0.0.1:{port}: nobody answers there yet\n"
+    assert together == b"the webhooks are connected\n"
 
 
 def test_a_wait_that_is_interrupted_prints_the_receipt_so_far(start, tmp_path):
