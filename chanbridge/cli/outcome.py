@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PATIENCE_S = 2.0
 WAITS = ("queued", *(fact for fact in get_args(Fact) if fact not in {"failed", "expired", "canceled"}))
 FAILED, LATER, INTERRUPTED = 1, 75, 130
+_KEPT = "the message is kept and may have gone out"
 
 
 class Sought(NamedTuple):
@@ -43,7 +44,21 @@ def refuse_untold(channel: Channel[Any], to: Conversation, fact: str) -> None:
 
 
 async def outcome(receipt: Receipt, sought: Sought) -> int:
-    """Wait, print the receipt, and give the exit code; raise `SendError` if the message failed."""
+    """Wait, print the receipt, and give the exit code; raise `SendError` if the message failed.
+
+    Where the store fails meanwhile, what is known is printed: the message is kept, and may be on its way.
+    """
+    from chanbridge.store.engine import StoreError
+
+    try:
+        return await _outcome(receipt, sought)
+    except StoreError as error:
+        _print_document(_known(receipt, sought), receipt)
+        note(f"chanbridge send: the store: {error}; {_KEPT}, id {receipt.id}")
+        return FAILED
+
+
+async def _outcome(receipt: Receipt, sought: Sought) -> int:
     if sought.fact == "queued":
         await _print(receipt, sought)
         return 0
@@ -96,28 +111,34 @@ def _late(receipt: Receipt, sought: Sought, state: str) -> int:
 async def _print(receipt: Receipt, sought: Sought, error: SendError | None = None) -> str:
     """Print the receipt; give the state. That nobody can read it does not undo the message."""
     document = await _document(receipt, sought, error)
+    _print_document(document, receipt)
+    return str(document["state"])
+
+
+def _print_document(document: dict[str, Any], receipt: Receipt) -> None:
     try:
         print_json(document)
     except (NoOutput, BrokenPipeError) as problem:
         discard_output()
         why = problem.message if isinstance(problem, NoOutput) else "nobody reads standard output"
-        note(f"chanbridge send: {why}; the message is {document['state']}, id {receipt.id}")
-    return str(document["state"])
+        state = document.get("state", "kept")
+        note(f"chanbridge send: {why}; the message is {state}, id {receipt.id}")
 
 
 async def _document(receipt: Receipt, sought: Sought, error: SendError | None) -> dict[str, Any]:
     from chanbridge.model.codec import to_wire
 
     progress = await receipt.progress()
-    document: dict[str, Any] = {
-        "id": receipt.id,
-        "account": sought.account,
-        "to": sought.to,
-        "state": await receipt.state(),
-        "external": list(progress.externals),
-        "losses": [to_wire(loss) for loss in receipt.losses],
-    }
+    document = _known(receipt, sought, state=await receipt.state(), external=list(progress.externals))
     return {**document, "error": to_wire(error.failure)} if error else document
+
+
+def _known(receipt: Receipt, sought: Sought, **told: Any) -> dict[str, Any]:
+    """Make the receipt of what is known without the store, and of what it has told."""
+    from chanbridge.model.codec import to_wire
+
+    losses = [to_wire(loss) for loss in receipt.losses]
+    return {"id": receipt.id, "account": sought.account, "to": sought.to, **told, "losses": losses}
 
 
 async def _tell_progress(receipt: Receipt, fact: Any) -> None:

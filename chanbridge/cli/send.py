@@ -93,7 +93,8 @@ def command(
     """Send TEXT to the address TO and print the receipt as JSON.
 
     Reads TEXT from standard input when it is omitted. Exits 1 if the provider
-    refused the message, or took it and what --wait names was not known in time;
+    refused the message, or took it and what --wait names was not known in time,
+    or if the store failed after it had kept the message (its id is printed);
     2 for a usage or configuration error; 75 if it was not taken yet: where an id
     is printed the message is kept then, and goes out as soon as a bridge runs;
     130 if you stop waiting.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ from chanbridge.cli.output import NoOutput
 from chanbridge.cli.preview import with_files
 from chanbridge.model.message import Message
 from chanbridge.store.base import Progress
+from chanbridge.store.engine import StoreError
 from tests.cli.conftest import CONFIG, Cli, Pigeon
 
 TO = "pigeon:+12025550123"
@@ -122,6 +124,24 @@ def test_a_provider_that_is_down_is_exit_code_75_and_the_message_is_kept(wired, 
         f"chanbridge send: --wait: not submitted within 0.3 s; the message is kept, id {ran.json[0]['id']}\n"
     )
     assert [(item["message"], item["state"]) for item in kept.json] == [(ran.json[0]["id"], "queued")]
+
+
+@pytest.mark.parametrize("wait", ["queued", "submitted"])
+def test_a_store_that_fails_when_the_message_is_kept_hides_no_id(wired, provider, monkeypatch, wait):
+    async def full(outbox, message):
+        raise StoreError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("chanbridge.store.outbox.Outbox.progress", full)
+        ran = wired("send", TO, "Hi", "--wait", wait)
+    with sqlite3.connect("chanbridge.db") as connection:
+        kept = [row[0] for row in connection.execute("SELECT id FROM messages")]
+    connection.close()
+
+    assert [receipt["id"] for receipt in ran.json] == kept
+    assert ran.code == 1
+    said = "the store: database or disk is full; the message is kept and may have gone out"
+    assert f"chanbridge send: {said}, id {kept[0]}" in ran.err.splitlines()
 
 
 def test_a_message_may_only_be_kept_and_be_dropped_again(wired, provider):
