@@ -109,10 +109,14 @@ class ListLimits(Model, kw_only=True):
 
 
 class CardLimits(Model, kw_only=True):
+    """A body is what stands below the title: subtitle, body and footer, a line each."""
+
     title_max: int | None = None
     body_max: int | None = None
+    text_max: int | None = None  # of title and body together
+    footer_max: int | None = None
     media: tuple[str, ...] = ()
-    requires: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()  # fields; a tap stands for actions
     unit: Unit = "codepoints"
 
 
@@ -123,6 +127,8 @@ class CarouselLimits(Model, kw_only=True):
     body: bool = True
     body_required: bool = False
     body_max: int | None = None
+    card: CardLimits | None = None  # of each of its cards; none: as of a card alone
+    card_button: ActionLimits | None = None  # on each of its cards; none: as on a card alone
 
 
 class Feature(Model, kw_only=True):

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from chanbridge.model.capabilities import ActionLimits, Capabilities, ListLimits, Surface
+from chanbridge.model.capabilities import (
+    ActionLimits,
+    Capabilities,
+    CarouselLimits,
+    ListLimits,
+    Surface,
+)
 from chanbridge.model.parts import Action, Card, Carousel, Contacts, ListPart, MediaPart, Part, Poll, Text
+from chanbridge.transcode.cards import lacks
 from chanbridge.transcode.media import accepts_mime, mime_of
 from chanbridge.transcode.plan import Step
 from chanbridge.transcode.text.lengths import excess, fits
@@ -60,9 +67,13 @@ def _text(part: Text, step: Step, capabilities: Capabilities) -> Iterator[str]:
 
 
 def _surface(
-    name: Surface, actions: Sequence[Action], step: Step, capabilities: Capabilities
+    name: Surface,
+    actions: Sequence[Action],
+    step: Step,
+    capabilities: Capabilities,
+    own: ActionLimits | None = None,
 ) -> Iterator[str]:
-    limits = capabilities.actions.get(name)
+    limits = own or capabilities.actions.get(name)
     if limits is None:
         yield f"no {name}s"
         return
@@ -174,24 +185,30 @@ def _rows(items: Sequence[object], surface: ActionLimits | None, limits: ListLim
         yield "list: a payload twice, or none"
 
 
-def _card(part: Card, step: Step, capabilities: Capabilities) -> Iterator[str]:
-    limits = capabilities.card
+def _card(
+    part: Card, step: Step, capabilities: Capabilities, among: CarouselLimits | None = None
+) -> Iterator[str]:
+    limits = (among.card if among else None) or capabilities.card
+    buttons = among.card_button if among else None
     if limits:
-        if not fits(part.title, limits.title_max, limits.unit):
-            yield f"card: title over {limits.title_max}"
-        if not fits(part.body, limits.body_max, limits.unit):
-            yield f"card: body over {limits.body_max}"
+        body = "\n".join(filter(None, [part.subtitle, part.body, part.footer]))
+        words = [("title", part.title, limits.title_max), ("body", body, limits.body_max)]
+        words += [("footer", part.footer, limits.footer_max)]
+        words += [("text", "\n".join(filter(None, [part.title, body])), limits.text_max)]
+        yield from (
+            f"card: {what} over {most}" for what, text, most in words if not fits(text, most, limits.unit)
+        )
         if part.media and not set(limits.media):
             yield "card: media"
-        yield from (f"card: no {field}" for field in limits.requires if not getattr(part, field))
+        yield from (f"card: no {field}" for field in limits.requires if lacks(part, field))
     if part.actions:
-        yield from _surface("card_button", part.actions, step, capabilities)
+        yield from _surface("card_button", part.actions, step, capabilities, buttons)
 
 
 def _carousel(part: Carousel, step: Step, capabilities: Capabilities) -> Iterator[str]:
     limits = capabilities.carousel
     for card in part.cards:
-        yield from _card(card, step, capabilities)
+        yield from _card(card, step, capabilities, limits)
     if limits is None:
         return
     if not limits.min <= len(part.cards) <= limits.max:

@@ -191,7 +191,9 @@ def cards(draw: st.DrawFn) -> Card:
     title = draw(labels())
     return Card(
         title=title,
-        body=draw(st.just("") | words(3)),
+        subtitle=draw(st.just("") | labels()),
+        body=draw(st.just("") | words(3) | words(40)),
+        footer=draw(st.just("") | labels()),
         media=media,
         actions=draw(action_lists(3)),
         tap=draw(some((None, url))),
@@ -350,6 +352,18 @@ def list_limits() -> st.SearchStrategy[ListLimits]:
     )
 
 
+def card_limits() -> st.SearchStrategy[CardLimits]:
+    return st.builds(
+        CardLimits,
+        title_max=maybe(st.integers(5, 80)),
+        body_max=maybe(st.integers(10, 80)),
+        text_max=maybe(st.integers(20, 120)),
+        footer_max=maybe(st.integers(5, 30)),
+        media=some(((), ("image",))),
+        requires=some(((), ("body",), ("actions",))),
+    )
+
+
 def capabilities(*, email: bool | None = False) -> st.SearchStrategy[Capabilities]:
     """Draw a channel; ``email`` says whether it is mail (None: sometimes)."""
     feature = maybe(st.builds(Feature, level=some(("native", "reject")), max=maybe(st.integers(1, 4))))
@@ -371,15 +385,7 @@ def capabilities(*, email: bool | None = False) -> st.SearchStrategy[Capabilitie
         ),
         actions=st.dictionaries(surfaces, action_limits(), max_size=4),
         list=maybe(list_limits()),
-        card=maybe(
-            st.builds(
-                CardLimits,
-                title_max=maybe(st.integers(5, 80)),
-                body_max=maybe(st.integers(10, 80)),
-                media=some(((), ("image",))),
-                requires=some(((), ("body",))),
-            )
-        ),
+        card=maybe(card_limits()),
         carousel=maybe(
             st.builds(
                 CarouselLimits,
@@ -387,6 +393,8 @@ def capabilities(*, email: bool | None = False) -> st.SearchStrategy[Capabilitie
                 max=st.integers(2, 10),
                 homogeneous=st.booleans(),
                 body=st.booleans(),
+                card=maybe(card_limits()),
+                card_button=maybe(action_limits()),
             )
         ),
         location=feature,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from chanbridge.model.capabilities import ActionLimits, CardLimits, CarouselLimits
 from chanbridge.model.media import MediaRole
 from chanbridge.model.parts import Action, Card, Carousel, MediaPart
 from chanbridge.transcode.kinds import Shown, own_actions
@@ -24,9 +25,16 @@ class _Native(NamedTuple):
     losses: tuple[Loss, ...]
 
 
+class _Room(NamedTuple):
+    """What a card can hold where it stands: alone, or in a carousel."""
+
+    card: CardLimits | None
+    button: ActionLimits | None
+
+
 def card(work: Work, part: Card, path: str) -> Shown:
     """D9: a card as it is, or a file with caption and actions, or less."""
-    native = _native(work, part, path) if work.supports("card") else None
+    native = _native(work, part, path, _alone(work)) if work.supports("card") else None
     if native:
         return [Draft((native.card,), (part.id,), options=native.options, losses=native.losses)]
     bubble = card_bubble(work, part, path)
@@ -59,19 +67,21 @@ def _role(part: Card) -> MediaRole:
     return "video" if part.media and part.media.mime.startswith("video/") else "image"
 
 
-def _native(work: Work, part: Card, path: str) -> _Native | None:
+def _alone(work: Work) -> _Room:
+    return _Room(work.capabilities.card, work.capabilities.actions.get("card_button"))
+
+
+def _in_carousel(work: Work, limits: CarouselLimits | None) -> _Room:
+    alone = _alone(work)
+    return _Room(limits.card or alone.card, limits.card_button or alone.button) if limits else alone
+
+
+def _native(work: Work, part: Card, path: str, room: _Room) -> _Native | None:
     """Give a card as it goes out; None if anything of it does not fit."""
-    limits = work.capabilities.card
-    surface = work.capabilities.actions.get("card_button")
+    limits = room.card
     if limits is None:
-        return _with_actions(work, part, path)
-    long = not fits(part.title, limits.title_max, limits.unit)
-    body = "\n".join(words for words in (part.subtitle, part.body, part.footer) if words)
-    if long or not fits(body, limits.body_max, limits.unit):
-        return None
-    if any(not getattr(part, field, None) for field in limits.requires):
-        return None
-    if surface and surface.body_max is not None and not fits(body, surface.body_max, limits.unit):
+        return _with_actions(work, part, path, room)
+    if not _words_fit(part, limits, room.button) or any(lacks(part, field) for field in limits.requires):
         return None
     if part.media:
         role = _role(part)
@@ -82,15 +92,33 @@ def _native(work: Work, part: Card, path: str) -> _Native | None:
         )
         if not found or not found.media or found.media.role != role:
             return None
-    return _with_actions(work, part, path)
+    return _with_actions(work, part, path, room)
 
 
-def _with_actions(work: Work, part: Card, path: str) -> _Native | None:
+def _words_fit(part: Card, limits: CardLimits, surface: ActionLimits | None) -> bool:
+    body = "\n".join(words for words in (part.subtitle, part.body, part.footer) if words)
+    whole = f"{part.title}\n{body}" if part.title and body else part.title or body
+    measured = [
+        (part.title, limits.title_max),
+        (body, limits.body_max),
+        (body, surface.body_max if surface else None),
+        (part.footer, limits.footer_max),
+        (whole, limits.text_max),
+    ]
+    return all(fits(words, most, limits.unit) for words, most in measured)
+
+
+def lacks(part: Card, field: str) -> bool:
+    """Say whether a card has not what a channel requires; a tap can be the action."""
+    return not getattr(part, field, None) and not (field == "actions" and part.tap)
+
+
+def _with_actions(work: Work, part: Card, path: str, room: _Room) -> _Native | None:
     if part.tap and part.tap.kind not in ("url", "webview"):
         return None
     if not part.actions:
         return _Native(part, (), ())
-    fitted = on_surface(work, "card_button", own_actions(part, path))
+    fitted = on_surface(work, "card_button", own_actions(part, path), room.button)
     if not fitted or fitted.lines:
         return None
     return _Native(part.replace(actions=fitted.native), fitted.options, fitted.losses)
@@ -162,7 +190,8 @@ def _native_carousel(work: Work, part: Carousel, path: str) -> Shown | None:
     limits = work.capabilities.carousel
     if limits and not limits.min <= len(part.cards) <= limits.max:
         return None
-    found = [_native(work, one, f"{path}/cards/{index}") for index, one in enumerate(part.cards)]
+    room = _in_carousel(work, limits)
+    found = [_native(work, one, f"{path}/cards/{index}", room) for index, one in enumerate(part.cards)]
     cards = [native for native in found if native]
     if len(cards) < len(found) or part.actions:
         return None

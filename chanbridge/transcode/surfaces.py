@@ -29,9 +29,11 @@ class Fitted(NamedTuple):
     notes: tuple[Placed, ...] = ()  # replies of which the surface does not show the description
 
 
-def on_surface(work: Work, surface: str, actions: Sequence[Placed]) -> Fitted | None:
-    """Put actions on a surface; None if the replies among them do not fit there."""
-    limits = work.capabilities.actions.get(surface)
+def on_surface(
+    work: Work, surface: str, actions: Sequence[Placed], limits: ActionLimits | None = None
+) -> Fitted | None:
+    """Put actions on a surface, which may have limits of its own; None if the replies do not fit there."""
+    limits = limits or work.capabilities.actions.get(surface)
     if limits is None:
         return None
     native, lines = _shares(limits, actions)

@@ -483,6 +483,34 @@ class TestD10Carousels:
 
         assert [step.parts[0].kind for step in plan.steps] == ["text", "card", "card"]
 
+    @pytest.mark.parametrize(
+        "card",
+        [
+            Card(
+                title="Mug",
+                body="b" * 157,
+                tap=Action(kind="url", label="See", url="https://shop.example.com"),
+            ),
+            Card(title="Mug", actions=tuple(Action(label=label) for label in ("Buy", "Keep", "Wrap"))),
+            Card(title="Mug", body="Blue"),
+        ],
+        ids=["words", "buttons", "nothing to tap"],
+    )
+    def test_cards_that_are_too_much_for_a_carousel_but_not_alone_follow_one_another(self, card):
+        plan = transcode(Message.of(Carousel(body="Our mugs", cards=(card, card))), WHATSAPP)
+
+        assert [step.parts[0].kind for step in plan.steps] == ["text", "card", "card"]
+        assert losses(plan) == [("D10", "presentation", "/parts/0")]
+
+    def test_a_card_of_just_the_length_that_a_carousel_takes_stays_in_it(self):
+        card = Card(
+            title="Mug", body="b" * 156, tap=Action(kind="url", label="See", url="https://shop.example.com")
+        )
+
+        [step] = transcode(Message.of(Carousel(body="Our mugs", cards=(card, card))), WHATSAPP).steps
+
+        assert step.parts[0].kind == "carousel"
+
     def test_few_cards_are_a_step_each(self):
         plan = transcode(Message.of(_carousel(3)), SMS)
 

@@ -96,6 +96,15 @@ _LIMITS = cb.Limits(
     )
 )
 
+_CARD_BUTTON = cb.ActionLimits(
+    kinds=("reply", "url"),
+    max=2,
+    label_max=20,
+    payload_max=256,
+    unique_labels=True,
+    mix=(("reply",), ("url",)),
+)
+
 DIRECT = cb.Capabilities(
     as_of=_AS_OF,
     sources=_SOURCES,
@@ -116,9 +125,7 @@ DIRECT = cb.Capabilities(
             with_media=("image", "video", "document"),
         ),
         "list": cb.ActionLimits(max=10, label_max=24, payload_max=200, body_max=4096),
-        "card_button": cb.ActionLimits(
-            kinds=("reply", "url"), max=2, label_max=20, payload_max=256, mix=(("reply",), ("url",))
-        ),
+        "card_button": _CARD_BUTTON.replace(max=3),
     },
     list=cb.ListLimits(
         items_max=10,
@@ -132,10 +139,18 @@ DIRECT = cb.Capabilities(
         button_label_max=20,
         payload_max=200,
     ),
-    # a card of a carousel has room for 160 characters in all; a single one that is longer goes out as a
-    # picture or a text above buttons, which has room for 1024
-    card=cb.CardLimits(title_max=60, body_max=96, media=("image", "video")),
-    carousel=cb.CarouselLimits(min=2, max=10, homogeneous=True, body=True, body_required=True, body_max=1024),
+    # below a picture the title stands in the text, which has room for 1024 characters, between two marks
+    card=cb.CardLimits(title_max=60, body_max=960, footer_max=60, media=("image", "video")),
+    carousel=cb.CarouselLimits(
+        min=2,
+        max=10,
+        homogeneous=True,
+        body=True,
+        body_required=True,
+        body_max=1024,
+        card=cb.CardLimits(text_max=160, media=("image", "video"), requires=("actions",)),
+        card_button=_CARD_BUTTON,
+    ),
     location=cb.Feature(),
     contact=cb.Feature(max=257),
     form=cb.Feature(

@@ -52,6 +52,67 @@ def test_every_step_is_accepted_by_the_provider(channel, capabilities, message):
         assert capabilities is DIRECT or body["type"] in rules.GROUP_TYPES
 
 
+def cards(count, *, body):
+    """Give a carousel of cards with a reply each."""
+    shown = [
+        cb.Card(title=f"Mug {n}", body=body, actions=(cb.Action(label="Buy", payload=f"buy {n}"),))
+        for n in range(count)
+    ]
+    return cb.Message.of(cb.Carousel(body="Our mugs", cards=tuple(shown)))
+
+
+@pytest.mark.parametrize(
+    ("count", "body", "types"),
+    [
+        (3, "b" * 154, ["carousel"]),
+        (3, "b" * 155, ["text", "button", "button", "button"]),
+        (1, "b", ["text", "button"]),
+        (11, "b", ["text"]),
+    ],
+)
+def test_cards_go_side_by_side_where_each_fits_and_else_one_by_one(channel, count, body, types):
+    plan = transcode(cards(count, body=body), DIRECT, cb.Policy(max_loss="content"), channel="whatsapp")
+
+    found = list(bodies(channel, plan, cb.Conversation(address="whatsapp:+12025550123")))
+
+    for one in found:
+        rules.check(one)
+    assert [one.get("interactive", one).get("type") for one in found] == types
+
+
+@pytest.mark.parametrize("media", [None, cb.Media(url="https://example.com/mug.png", mime="image/png")])
+def test_a_card_alone_has_room_for_more_than_one_in_a_carousel(channel, media):
+    labels = ("Buy", "Keep", "Wrap")
+    card = cb.Card(
+        title="Mug",
+        body="b" * 900,
+        footer="While stocks last",
+        media=media,
+        actions=tuple(cb.Action(label=label) for label in labels),
+    )
+
+    plan = transcode(cb.Message.of(card), DIRECT, channel="whatsapp")
+    [said] = bodies(channel, plan, cb.Conversation(address="whatsapp:+12025550123"))
+
+    rules.check(said)
+    assert plan.losses == ()
+    assert [one["reply"]["title"] for one in said["interactive"]["action"]["buttons"]] == list(labels)
+    assert said["interactive"]["footer"]["text"] == "While stocks last"
+
+
+def test_a_footer_below_a_picture_that_nobody_can_tap_is_not_lost(channel):
+    media = cb.Media(url="https://example.com/mug.png", mime="image/png")
+    card = cb.Card(title="Mug", footer="While stocks last", media=media)
+
+    [said] = bodies(
+        channel,
+        transcode(cb.Message.of(card), DIRECT, channel="whatsapp"),
+        cb.Conversation(address="whatsapp:+12025550123"),
+    )
+
+    assert said["image"]["caption"] == "*Mug*\nWhile stocks last"
+
+
 def test_what_was_tapped_is_what_was_offered(channel, step, webhook):
     message = cb.Message.text("Pick", quick_replies=["Refund", "Replace", "Neither"])
     [planned] = transcode(message, DIRECT, channel="whatsapp").steps

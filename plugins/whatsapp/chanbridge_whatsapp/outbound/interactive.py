@@ -105,14 +105,13 @@ def _row(item: cb.ListItem) -> Native:
 def card(config: WhatsAppConfig, part: cb.Card, actions: Actions) -> cb.Flow[Native]:
     """Write a card: its picture or its title as the header, the rest as the text."""
     taps = actions or ((part.tap,) if part.tap and part.tap.url else ())
-    header, words = None, [part.subtitle, part.body]
+    header, words = None, [part.subtitle, part.body, *(() if taps else (part.footer,))]
     if part.media:
         header = yield from media_header(config, role_of(part.media), part.media)
-        words.insert(0, f"*{part.title}*" if part.title else "")
-    elif taps:
+    if taps and not part.media:
         header = text_header(part.title)
-    else:
-        words = [f"*{part.title}*" if part.title else "", *words, part.footer]
+    elif part.title:
+        words.insert(0, f"*{part.title}*")
     body = "\n".join(word for word in words if word)
     if taps:
         return choices(body or part.title, taps, header=header, footer=part.footer)

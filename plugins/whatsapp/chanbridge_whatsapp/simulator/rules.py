@@ -169,6 +169,17 @@ def _carousel(action: Mapping[str, Any]) -> None:
     for card in cards:
         if card.get("body"):
             _words("card.body.text", card["body"].get("text"), 160)
+        _card_action(card.get("action") or {})
+
+
+def _card_action(action: Mapping[str, Any]) -> None:
+    if "parameters" in action:
+        _link(action)
+    elif "buttons" in action:
+        replies = [button.get("quick_reply") or {} for button in action["buttons"]]
+        _count("card.action.buttons", replies, 1, 3)
+        for reply in replies:
+            _words("quick_reply.title", reply.get("title"), 20)
 
 
 def _words(name: str, value: Any, most: int) -> None:
