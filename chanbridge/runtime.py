@@ -164,6 +164,7 @@ class Runtime:
         policy = bridge.settings.policy
         watch = partial(Watch, policy.handler_slow_s, policy.handler_timeout_s)
         self._watch = watch()
+        self._slow_s = policy.handler_slow_s
         handlers = Consumer(HANDLERS, self._handle, self._threads, self._watch)
         self._consumers = [handlers, *(sink_consumer(sink, watch()) for sink in bridge.hooks.sinks())]
         self.dispatchers = [
@@ -234,10 +235,12 @@ class Runtime:
     async def readiness(self) -> dict[str, Any]:
         """Tell how it works; raise `StoreError` if nothing can be kept.
 
-        ``saturated``: what runs too long has taken every place of a consumer, so that it is shown nothing.
+        ``saturated``: what runs too long has taken every place of a consumer, or every thread it has for
+        what is ``def``, so that it is shown nothing.
         """
         slow = [consumer.watch.slow for consumer in self._consumers]
         full = [one.is_full_of(count) for one, count in zip(self.dispatchers, slow, strict=True)]
+        stuck = [consumer.threads.are_stuck(self._slow_s) for consumer in self._consumers]
         await self.store.writable()
         return {
             "pending": await self.store.dispatch.pending(),
@@ -246,7 +249,7 @@ class Runtime:
             "held": sorted(await self.store.outbox.holds()),
             "running": sum(dispatcher.running for dispatcher in self.dispatchers),
             "slow": sum(slow),
-            "saturated": any(full),
+            "saturated": any(full) or any(stuck),
             "set_aside": await self.store.journal.set_aside(),
             "counts": await self.receiver.counts(),
         }

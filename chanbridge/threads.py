@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import queue
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from functools import partial
@@ -28,6 +29,7 @@ class Threads:
         self._name = name
         self._most = most
         self._threads = 0
+        self._since: dict[int, float] = {}  # by thread: when it began with what it runs now
         self._idle = threading.Semaphore(0)
         self._todo: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
 
@@ -40,6 +42,11 @@ class Threads:
             threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()
         return await asyncio.wrap_future(future)
 
+    def are_stuck(self, seconds: float) -> bool:
+        """Say whether all of them are at calls that have run for longer, so that nothing else can begin."""
+        since = list(self._since.values())
+        return len(since) >= self._most and max(since) + seconds <= time.monotonic()
+
     def close(self) -> None:
         """Let the threads end as soon as they have nothing to do; wait for none."""
         for _ in range(self._threads):
@@ -47,7 +54,9 @@ class Threads:
 
     def _work(self) -> None:
         while (job := self._todo.get()) is not None:
+            self._since[threading.get_ident()] = time.monotonic()
             job()
+            del self._since[threading.get_ident()]
             del job  # what it holds is not needed until the next comes
             self._idle.release()
 

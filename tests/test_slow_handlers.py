@@ -1,7 +1,9 @@
 """Handlers that hang: said once each, seen in readiness, ended where there is a limit."""
 
 import asyncio
+import threading
 
+import pytest
 from msgspec.structs import replace
 
 import chanbridge as cb
@@ -40,6 +42,34 @@ async def test_a_hung_handler_is_logged_once_and_makes_a_full_bridge_unready(tmp
     told = full.json()
     assert (full.status, told["status"], told["running"], told["slow"]) == (503, "saturated", 1, 1)
     assert (free.status, free.json()["slow"], free.json()["saturated"]) == (200, 0, False)
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.02])
+async def test_hung_def_handlers_in_every_thread_make_a_bridge_unready(tmp_path, limit):
+    policy = {"handler_slow_s": 0.01, "handler_timeout_s": limit, "handler_attempts": 1}
+    bridge, go, runs = bridge_with(tmp_path, **policy), threading.Event(), []
+
+    @bridge.on(cb.MessageReceived)
+    def hang(event):
+        runs.append(event)
+        go.wait(20)
+
+    async with bridge:
+        bridge.runtime._threads._most = 2
+        await deliver(bridge, call("1"))
+        await eventually(lambda: runs)
+        await asyncio.sleep(0.02)
+        one = await asgi_client.request(bridge.asgi(), "GET", "/ready")
+        await deliver(bridge, call("2", from_="+12025550124"))
+        await eventually(lambda: len(runs) == 2)
+        await asyncio.sleep(0.02)
+        both = await asgi_client.request(bridge.asgi(), "GET", "/ready")
+        go.set()
+        await eventually(lambda: not bridge.runtime._threads._since)
+        free = await asgi_client.request(bridge.asgi(), "GET", "/ready")
+
+    assert (one.status, both.status, free.status) == (200, 503, 200)
+    assert both.json()["status"] == "saturated"
 
 
 async def test_a_handler_that_is_done_in_time_is_not_slow(tmp_path, caplog):
