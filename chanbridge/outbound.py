@@ -153,11 +153,15 @@ class Sender:
                 await self._keep(self._clock())
 
     async def _keep(self, now: dt.datetime) -> None:
-        """Renew what is held; before every lease, lest a clock that jumped lets us take it from ourselves."""
+        """Renew what is held, and bring near what a clock that was set back has put far away.
+
+        Before every lease, lest a clock that jumped lets us take something from ourselves.
+        """
         if abs(now.timestamp() - self._kept) < RENEW_S:
             return
         renew = self._store.outbox.renew
         await asyncio.gather(*(renew(self._owner, key, now + LEASE) for key in self._held))
+        await self._store.outbox.hasten(now)
         self._kept = now.timestamp()
 
     async def _work(self, lane: Lane) -> None:

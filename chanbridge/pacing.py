@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from chanbridge.model.capabilities import Rate
 from chanbridge.model.errors import Failure
-from chanbridge.rates import Bucket, blocked, full, rate_key, take, wait_for
+from chanbridge.rates import Bucket, blocked, full, rate_key, set_back, take, wait_for
 
 MANY = 50_000
+
+
+class _Order(NamedTuple):
+    """A wait that a provider asked for: when it did, and until when."""
+
+    since: dt.datetime
+    until: dt.datetime
 
 
 class Pacer:
@@ -17,14 +25,14 @@ class Pacer:
 
     def __init__(self) -> None:
         self._buckets: dict[str, tuple[Rate, Bucket]] = {}
-        self._learned: dict[str, dt.datetime] = {}
+        self._learned: dict[str, _Order] = {}
 
     def turn(
         self, rates: Iterable[Rate], *, channel: str, account: str, recipient: str, now: dt.datetime
     ) -> float:
         """Take one of every rate and give 0, or take nothing and give the seconds to wait."""
         keyed = {rate_key(r, channel=channel, account=account, recipient=recipient): r for r in rates}
-        held = {key: self._buckets.get(key, (rate, full(rate, now)))[1] for key, rate in keyed.items()}
+        held = {key: self._bucket(key, rate, now) for key, rate in keyed.items()}
         waits = [wait_for(held[key], rate, now) for key, rate in keyed.items()]
         waits += [self._ordered(place, now) for place in _places(channel, account, recipient)]
         wait = max(waits, default=0.0)
@@ -33,6 +41,13 @@ class Pacer:
                 self._buckets[key] = (rate, take(held[key], rate, now)[0])
             self._forget(now)
         return wait
+
+    def _bucket(self, key: str, rate: Rate, now: dt.datetime) -> Bucket:
+        if key not in self._buckets:
+            return full(rate, now)
+        bucket = set_back(self._buckets[key][1], now)
+        self._buckets[key] = (rate, bucket)
+        return bucket
 
     def learn(
         self, failure: Failure, *, channel: str, account: str, recipient: str, now: dt.datetime
@@ -47,16 +62,19 @@ class Pacer:
         rate = Rate(scope="account", count=1, per_s=1)
         until = blocked(full(rate, now), now, failure.retry_after_s).blocked_until
         if until is not None:
-            self._learned[key] = max(until, self._learned.get(key, until))
+            left = max(until - now, dt.timedelta(seconds=self._ordered(key, now)))
+            self._learned[key] = _Order(now, now + left)
 
     def _ordered(self, place: str, now: dt.datetime) -> float:
-        until = self._learned.get(place)
-        if until is None:
+        order = self._learned.get(place)
+        if order is None:
             return 0.0
-        if until <= now:
+        if order.since > now:  # the clock was set back
+            order = self._learned[place] = _Order(now, order.until - (order.since - now))
+        if order.until <= now:
             del self._learned[place]
             return 0.0
-        return (until - now).total_seconds()
+        return (order.until - now).total_seconds()
 
     def _forget(self, now: dt.datetime) -> None:
         if len(self._buckets) > MANY:

@@ -43,6 +43,11 @@ def take(bucket: Bucket, rate: Rate, now: dt.datetime) -> tuple[Bucket, float]:
     return msgspec.structs.replace(bucket, tokens=left, at=max(now, bucket.at)), wait
 
 
+def set_back(bucket: Bucket, now: dt.datetime) -> Bucket:
+    """Give a bucket as of now where the clock was set back since: else it would not fill until then."""
+    return msgspec.structs.replace(bucket, at=now) if bucket.at > now else bucket
+
+
 def give_back(bucket: Bucket, rate: Rate) -> Bucket:
     """Return what was taken and not used."""
     return msgspec.structs.replace(bucket, tokens=min(_size(rate), bucket.tokens + 1))

@@ -97,3 +97,16 @@ async def test_a_retry_does_not_wait_for_a_clock_that_was_set_back(tmp_path):
         clock.forward(-3000)
 
         await eventually(lambda: len(runs) == 2)
+
+
+async def test_a_message_does_not_wait_for_a_clock_that_was_set_back(tmp_path):
+    clock, provider = Clock(), PigeonProvider(cb.HttpResponse.of_json({}, status=503))
+    bridge = make_bridge(tmp_path, provider, clock, accounts=ACCOUNTS)
+    async with bridge:
+        receipt = await bridge.send(f"pigeon:{ADA}", "Hello", account="main")
+        await eventually(lambda: provider.sent and not bridge.runtime.sender._held)
+        clock.forward(-3000)
+        await eventually(lambda: bridge.runtime.sender._kept == clock().timestamp())
+        clock.forward(2)
+
+        assert await receipt.until("submitted", timeout=5) == "submitted"

@@ -301,6 +301,10 @@ class Outbox(Protocol):
 
     async def renew(self, owner: str, conversation: str, until: dt.datetime) -> bool: ...
 
+    async def hasten(self, now: dt.datetime) -> None:
+        """Bring near what a clock that was set back has put far away, by no more than that."""
+        ...
+
     async def give_back(self, owner: str) -> None:
         """Give back all that an owner holds."""
         ...

@@ -19,13 +19,33 @@ _NEXT = (
 )
 
 
-def queue(connection: sqlite3.Connection, conversation: Conversation, due: float) -> None:
+_SHIFT = (  # as far as the clock is known to have been set back, and no further
+    "UPDATE sending SET backoff = backoff - since + ?1, due = backoff - since + ?1, since = ?1"
+    " WHERE owner = '' AND due > ?1 AND since > ?1 AND backoff > 0",
+    "UPDATE holds SET until = until - since + ?1, since = ?1 WHERE until > ?1 AND since > ?1",
+    "UPDATE sending SET since = ?1, due = (SELECT coalesce(min(o.due), 0) FROM outbox o"
+    " WHERE o.conversation = sending.conversation AND o.state = 'queued')"
+    " WHERE owner = '' AND due > ?1 AND since > ?1 AND backoff = 0",
+)
+
+
+def queue(connection: sqlite3.Connection, conversation: Conversation, due: float, now: float) -> None:
     """Note that a conversation has something to send; a wait that a provider asked for stands."""
     connection.execute(
-        "INSERT INTO sending (conversation, account, due) VALUES (?1, ?2, ?3)"
-        " ON CONFLICT (conversation) DO UPDATE SET due = max(backoff, min(due, ?3)) WHERE owner = ''",
-        (conversation.key, conversation.account, due),
+        "INSERT INTO sending (conversation, account, due, since) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT (conversation) DO UPDATE SET due = max(backoff, min(due, ?3)), since = max(since, ?4)"
+        " WHERE owner = ''",
+        (conversation.key, conversation.account, due, now),
     )
+
+
+def hasten(now: float, connection: sqlite3.Connection) -> None:
+    """Bring near what waits by a clock that was set back since; a time that an author named stands.
+
+    A lease is left alone: whoever holds it renews it by the new clock.
+    """
+    for statement in _SHIFT:
+        connection.execute(statement, (now,))
 
 
 def held(connection: sqlite3.Connection, lane: Lane) -> bool:
@@ -43,7 +63,7 @@ def following(
     """Give the next item of a held conversation; if there is none just now, give the conversation back."""
     row = connection.execute(_NEXT, (key, now)).fetchone()
     if row is None:
-        _give_back(connection, key)
+        _give_back(connection, key, now)
         return None
     place = connection.execute("SELECT * FROM conversations WHERE key = ?", (key,)).fetchone()
     conversation = load(connection, key)
@@ -63,7 +83,7 @@ def following(
     return Lane(account, conversation, queued, now, owner, turn)
 
 
-def _give_back(connection: sqlite3.Connection, key: str) -> None:
+def _give_back(connection: sqlite3.Connection, key: str, now: float) -> None:
     due = connection.execute(
         "SELECT min(due) FROM outbox WHERE conversation = ? AND state = 'queued'", (key,)
     ).fetchone()[0]
@@ -71,7 +91,8 @@ def _give_back(connection: sqlite3.Connection, key: str) -> None:
         connection.execute("DELETE FROM sending WHERE conversation = ?", (key,))
     else:
         connection.execute(
-            "UPDATE sending SET owner = '', until = 0, due = ? WHERE conversation = ?", (due, key)
+            "UPDATE sending SET owner = '', until = 0, due = ?, since = ? WHERE conversation = ?",
+            (due, now, key),
         )
 
 

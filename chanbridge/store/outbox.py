@@ -19,21 +19,21 @@ from chanbridge.store.base import Entry, Lane, Outgoing, Progress, Settled
 from chanbridge.store.documents import fingerprint, pack, unpack_as
 from chanbridge.store.engine import Engine
 from chanbridge.store.journal import Journal
-from chanbridge.store.lanes import following, held, queue
+from chanbridge.store.lanes import following, hasten, held, queue
 from chanbridge.store.places import known, load, where
 from chanbridge.store.progress import listed, progress
 from chanbridge.store.settling import Outcome, Settling
 from chanbridge.store.targets import Known, step_key
 from chanbridge.transcode.plan import Step
 
-ONE_FOR_HELD = "UPDATE holds SET probe = ?, until = ? WHERE account = ?"
+ONE_FOR_HELD = "UPDATE holds SET probe = ?, until = ?, since = ? WHERE account = ?"
 _DUE = (
     "SELECT s.conversation, s.account, h.account FROM sending s LEFT JOIN holds h ON h.account = s.account"
     " WHERE s.due <= ?1 AND s.until <= ?1 AND (h.account IS NULL OR h.until <= ?1) ORDER BY s.due LIMIT ?2"
 )
 _TAKE = (
-    "UPDATE sending SET owner = ?1, until = ?2, due = ?2, turn = abs(random()) WHERE conversation = ?3"
-    " RETURNING turn"
+    "UPDATE sending SET owner = ?1, until = ?2, due = ?2, backoff = 0, turn = abs(random())"
+    " WHERE conversation = ?3 RETURNING turn"
 )
 _RECORD = (  # only while it is ours to send: leased, and neither dropped nor planned anew
     "UPDATE outbox SET record = ?1, frozen = ?2 WHERE seq = ?3 AND state = 'queued' AND EXISTS"
@@ -78,7 +78,7 @@ class Outbox:
         )  # fmt: skip
         _add_steps(connection, outgoing, conversation, message.id, _next_rank(connection))
         menus.answered(connection, conversation.key)
-        queue(connection, conversation, message.not_before.timestamp() if message.not_before else now)
+        queue(connection, conversation, message.not_before.timestamp() if message.not_before else now, now)
         return message.id
 
     async def add_gesture(self, account: str, gesture: Gesture, at: dt.datetime) -> str:
@@ -100,7 +100,7 @@ class Outbox:
             " VALUES (?, ?, 'gesture', ?, 0, ?, 'queued', ?)",
             (conversation.key, account, key, _next_rank(connection), pack(kept)),
         )
-        queue(connection, conversation, now)
+        queue(connection, conversation, now, now)
         return key
 
     async def lease(self, owner: str, now: dt.datetime, until: dt.datetime, limit: int) -> list[Lane]:
@@ -123,7 +123,7 @@ class Outbox:
                 continue
             lanes.append(lane)
             if hold:
-                connection.execute(ONE_FOR_HELD, (key, until, account))
+                connection.execute(ONE_FOR_HELD, (key, until, now, account))
                 held.add(account)
         return lanes
 
@@ -139,6 +139,10 @@ class Outbox:
                 == 1
             )
         )
+
+    async def hasten(self, now: dt.datetime) -> None:
+        """Bring near what a clock that was set back has put far away, by no more than that."""
+        await self._engine.write(partial(hasten, now.timestamp()))
 
     async def give_back(self, owner: str) -> None:
         """Give back all that an owner holds: it stops."""
@@ -301,8 +305,9 @@ def _hold(
         return 0  # others were under way when it was found out
     attempt: int = row["attempt"] + 1 if row else 1
     connection.execute(
-        "INSERT OR REPLACE INTO holds (account, until, attempt, probe, error) VALUES (?, ?, ?, '', ?)",
-        (lane.account, now + wait_s(attempt), attempt, msgspec.json.encode(failure)),
+        "INSERT OR REPLACE INTO holds (account, until, since, attempt, probe, error)"
+        " VALUES (?, ?, ?, ?, '', ?)",
+        (lane.account, now + wait_s(attempt), now, attempt, msgspec.json.encode(failure)),
     )
     return attempt
 
@@ -310,5 +315,6 @@ def _hold(
 def _release(account: str, now: float, connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM holds WHERE account = ?", (account,))
     connection.execute(
-        "UPDATE sending SET due = ?, backoff = 0 WHERE account = ? AND owner = ''", (now, account)
+        "UPDATE sending SET due = ?1, since = ?1, backoff = 0 WHERE account = ?2 AND owner = ''",
+        (now, account),
     )

@@ -143,6 +143,7 @@ CREATE TABLE sending (                     -- a row while a conversation has som
     account TEXT NOT NULL,
     due REAL NOT NULL DEFAULT 0,
     backoff REAL NOT NULL DEFAULT 0,       -- it is not tried before, whatever is added
+    since REAL NOT NULL DEFAULT 0,         -- when that was said: if later than now, the clock was set back
     owner TEXT NOT NULL DEFAULT '',
     turn INTEGER NOT NULL DEFAULT 0,       -- names this lease: its owner may have lost it and got another
     until REAL NOT NULL DEFAULT 0
@@ -152,6 +153,7 @@ CREATE INDEX sending_due ON sending (due);
 CREATE TABLE holds (                       -- an account whose outbox waits
     account TEXT PRIMARY KEY,
     until REAL NOT NULL,
+    since REAL NOT NULL DEFAULT 0,         -- when that was said
     attempt INTEGER NOT NULL DEFAULT 1,
     probe TEXT NOT NULL DEFAULT '',        -- the conversation that tries whether it is mended
     error BLOB NOT NULL

@@ -231,7 +231,8 @@ def _probed(connection: sqlite3.Connection, lane: Lane, settled: Settled, now: f
     else:
         due = settled.due.timestamp() if settled.due else now
         connection.execute(
-            "UPDATE holds SET probe = '', until = ? WHERE account = ? AND probe = ?", (due, *place)
+            "UPDATE holds SET probe = '', until = ?, since = ? WHERE account = ? AND probe = ?",
+            (due, now, *place),
         )
 
 
@@ -243,8 +244,9 @@ def _again(connection: sqlite3.Connection, lane: Lane, settled: Settled, now: fl
     )
     due = settled.due.timestamp() if settled.due else now
     connection.execute(
-        "UPDATE sending SET owner = '', until = 0, due = ?1, backoff = ?1 WHERE conversation = ?2",
-        (due, lane.conversation.key),
+        "UPDATE sending SET owner = '', until = 0, due = ?1, backoff = ?1, since = ?2"
+        " WHERE conversation = ?3",
+        (due, now, lane.conversation.key),
     )
 
 

@@ -18,7 +18,11 @@ from chanbridge.store.journal import Journal
 from chanbridge.store.outbox import Outbox
 from chanbridge.store.parked import ParkedItems
 
-VERSION = 1
+VERSION = 2
+_TO_2 = (
+    "ALTER TABLE sending ADD COLUMN since REAL NOT NULL DEFAULT 0",
+    "ALTER TABLE holds ADD COLUMN since REAL NOT NULL DEFAULT 0",
+)
 
 
 class SqliteStore:
@@ -73,8 +77,9 @@ def _migrate(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
         raise StoreError(f"the store was written by a newer chanbridge (schema {version}): update chanbridge")
-    if version == 0:
-        for statement in statements(files("chanbridge.store").joinpath("schema.sql").read_text()):
+    if version < VERSION:
+        script = files("chanbridge.store").joinpath("schema.sql")
+        for statement in _TO_2 if version else statements(script.read_text()):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
