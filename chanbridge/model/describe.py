@@ -14,8 +14,21 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 import msgspec
 from msgspec import Meta
 
+from chanbridge.model import links
 from chanbridge.model.media import Media
-from chanbridge.model.parts import PARTS, OtherPart, Part, UnsupportedPart, kind_of
+from chanbridge.model.parts import (
+    PARTS,
+    Action,
+    Form,
+    Link,
+    Location,
+    OtherPart,
+    Part,
+    Payment,
+    Product,
+    UnsupportedPart,
+    kind_of,
+)
 from chanbridge.secret import Secret
 
 Schema: TypeAlias = dict[str, Any]
@@ -52,12 +65,23 @@ _RULES: dict[type, Schema] = {
 }
 
 
-class Describer:
-    """Describes types; what they refer to gathers in ``definitions``."""
+# What the URL of each is, where it is to be sent.
+_URLS: dict[type, tuple[str, Schema]] = {
+    **dict.fromkeys((Action, Form, Link, Location, Payment, Product), ("OpenedUrl", links.OPENED_URL)),
+    Media: ("FileUrl", links.FILE_URL),
+}
 
-    def __init__(self, *, open: bool = True) -> None:
+
+class Describer:
+    """Describes types; what they refer to gathers in ``definitions``.
+
+    ``links``: say what links may begin with. Of what came in nothing is said: we do not choose it.
+    """
+
+    def __init__(self, *, open: bool = True, links: bool = False) -> None:
         self.definitions: dict[str, Schema] = {}
         self._open = open
+        self._links = links
 
     def of(self, hint: Any) -> Schema:
         """Describe a type, as an annotation names it."""
@@ -90,6 +114,8 @@ class Describer:
             "description": inspect.cleandoc(cls.__doc__ or cls.__name__),
             "properties": {info.encode_name: self._field(info) for info in infos},
         }
+        if self._links and cls in _URLS:
+            schema["properties"]["url"] |= self.define(*_URLS[cls])
         if required := [info.encode_name for info in infos if info.required]:
             schema["required"] = required
         if not self._open:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from chanbridge.model.links import NO_FILE, NO_LINK, OPENED, RUNS, WEB
 from chanbridge.model.media import LocalFile, Media
 from chanbridge.model.message import Message
 from chanbridge.model.parts import (
@@ -40,7 +41,7 @@ def _media(media: Media) -> Broken:
         given = " and ".join(sources) or "none of them"
         yield "", f"must have exactly one of url, provider_id, blob and data, has {given}"
     if media.url:
-        yield from _url(media.url, (*_WEB, "file"))
+        yield from _url(media.url, (*WEB, "file"))
     if media.url[:5].lower() == "file:" and not isinstance(media, LocalFile):
         yield "url", "file: URLs are taken only from code: give the bytes or an http(s) URL"
 
@@ -52,24 +53,18 @@ def _url(url: str, schemes: tuple[str, ...] = ()) -> Broken:
     except ValueError:
         yield "url", "must be a URL"
         return
-    if not parts.scheme or (parts.scheme in _WEB and not parts.hostname):
+    if not parts.scheme or (parts.scheme in WEB and not parts.hostname):
         yield "url", "must be a whole URL, as in https://example.com/mug.png"
     elif schemes and parts.scheme not in schemes:
-        yield "url", "must begin with http: or https:"
+        yield "url", NO_FILE
     elif not schemes and not _opens(parts):
-        yield "url", f"must begin with {', '.join(f'{scheme}:' for scheme in OPENED)} or an app's own ://"
+        yield "url", NO_LINK
     if parts.password is not None:
         yield "url", "must hold no password: use auth='channel' with provider_id"
 
 
-_WEB = ("http", "https")
-OPENED = (*_WEB, "mailto", "tel", "sms", "geo")
-"""What a link that people open may begin with, besides an app's own scheme (``shop://order/7``)."""
-_RUNS = frozenset({"javascript", "vbscript", "data", "file", "blob", "about", "view-source"})
-
-
 def _opens(parts: SplitResult) -> bool:
-    return parts.scheme in OPENED or bool(parts.netloc and parts.scheme not in _RUNS)
+    return parts.scheme in OPENED or bool(parts.netloc and parts.scheme not in RUNS)
 
 
 # What each kind of action cannot do without.

@@ -40,13 +40,15 @@ def schema(name: str) -> Schema:
 @functools.cache
 def message_schema() -> Schema:
     """The schema of a message."""
-    return _of_type("message", Message)
+    describer = Describer(links=True)
+    return _document("message", describer.of(Message), describer)
 
 
 @functools.cache
 def capabilities_schema() -> Schema:
     """The schema of a capability record."""
-    return _of_type("capabilities", Capabilities)
+    describer = Describer()
+    return _document("capabilities", describer.of(Capabilities), describer)
 
 
 @functools.cache
@@ -76,11 +78,6 @@ def config_schema(config: type[msgspec.Struct], name: str = "") -> Schema:
     """The schema of a plugin's configuration: closed, with secrets as strings marked ``x-secret``."""
     describer = Describer(open=False)
     return _document(name, describer.struct(config), describer)
-
-
-def _of_type(name: str, type: type[msgspec.Struct]) -> Schema:
-    describer = Describer()
-    return _document(name, describer.of(type), describer)
 
 
 def _document(name: str, root: Schema, describer: Describer) -> Schema:

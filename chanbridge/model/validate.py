@@ -111,7 +111,7 @@ def _rule(breach: Breach) -> str:
         case "const" | "enum":
             members = wanted if isinstance(wanted, list) else [wanted]
             return f"must be {' or '.join(map(repr, members))}"
-        case "pattern":
+        case "pattern" if not _of(breach, "x-rule"):
             return _pattern(breach)
         case _:
             return str(_of(breach, "x-rule") or f"breaks the rule '{breach.validator}' of the schema")
