@@ -8,7 +8,6 @@ import datetime as dt
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from chanbridge.accounts import Accounts
@@ -22,16 +21,15 @@ from chanbridge.http import HttpRequest, HttpResponse
 from chanbridge.inbound import Receiver
 from chanbridge.media import MediaLinks, MediaService
 from chanbridge.model.capabilities import Capabilities
-from chanbridge.model.errors import ConfigError
 from chanbridge.model.events import MessageStatus
 from chanbridge.outbound import Sender
 from chanbridge.owners import forget, is_dead, new_owner
 from chanbridge.polling import Poller
+from chanbridge.store import opening
 from chanbridge.store.base import Entry, Progress
 from chanbridge.store.engine import StoreError
 from chanbridge.store.journal import media_of
 from chanbridge.store.replies import Matching
-from chanbridge.store.sqlite import SqliteStore
 from chanbridge.threads import Threads, at_home
 from chanbridge.transcode.plan import Step
 from chanbridge.transport.client import HttpTransport
@@ -67,14 +65,6 @@ class News:
         """Wait until there is news, or until it is time to look whether another process has some."""
         bell = self._waiting.setdefault(message, asyncio.Event())
         await rung(bell, NEWS_S)
-
-
-def sqlite_path(url: str) -> Path:
-    """Read a store URL; raise `ConfigError` if it is not one of SQLite."""
-    scheme, found, path = url.partition(":///")
-    if scheme != "sqlite" or not found:
-        raise ConfigError(f"store: '{url.partition(':')[0]}' is not supported: write sqlite:///chanbridge.db")
-    return Path(path)
 
 
 def windows_of(accounts: Accounts) -> dict[str, int | None]:
@@ -137,7 +127,7 @@ class Runtime:
         self._news = News()
         self._loops: list[asyncio.Task[None]] = []
         self._owner = owner = new_owner()
-        self.store = SqliteStore(sqlite_path(settings.store))
+        self.store = opening.store_of(settings.store)
         self.blobs: MediaStore = FileMediaStore(settings.media)
         self._http = HttpTransport(self.blobs, max_download=settings.limits.media)
         transport: Transport = bridge.transport or self._http

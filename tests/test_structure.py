@@ -145,6 +145,12 @@ def test_only_the_store_speaks_to_sqlite():
     assert {user for user in users if not user.startswith("chanbridge/store/")} == set()
 
 
+def test_only_the_store_knows_which_stores_there_are():
+    named = {name_of(path) for path in CORE if "SqliteStore" in path.read_text()}
+
+    assert named == {"chanbridge/store/sqlite.py", "chanbridge/store/opening.py"}
+
+
 def test_the_core_depends_on_five_libraries():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

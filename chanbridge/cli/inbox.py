@@ -14,8 +14,7 @@ from chanbridge.cli.output import json_option, plain, print_json, wants_json
 from chanbridge.cli.storing import with_store
 
 if TYPE_CHECKING:
-    from chanbridge.store.base import KeptRequest
-    from chanbridge.store.sqlite import SqliteStore
+    from chanbridge.store.base import KeptRequest, Store
 
 _PAGE = 500
 
@@ -66,7 +65,7 @@ def command(
       chanbridge inbox --request 7 | chanbridge parse whatsapp --no-verify
     """
 
-    async def show(store: SqliteStore) -> int:
+    async def show(store: Store) -> int:
         if request_id is not None:
             return await _show_request(store, request_id)
         if counts:
@@ -83,17 +82,15 @@ def command(
     return with_store(config, allow_literal_secrets, show)
 
 
-async def _resolved(store: SqliteStore, key: str) -> str:
+async def _resolved(store: Store, key: str) -> str:
     """The key of a conversation, by any address that leads to it."""
-    from chanbridge.store.places import resolve
-
-    found = await store.engine.read(lambda connection: resolve(connection, key))
+    found = await store.outbox.find_key(key)
     if found is None:
         raise Failed(f"CONVERSATION: there is none '{key}': write ACCOUNT/ID, as the subject of its events")
     return found
 
 
-async def _show_events(store: SqliteStore, conversation: str, limit: int, as_json: bool) -> None:
+async def _show_events(store: Store, conversation: str, limit: int, as_json: bool) -> None:
     from chanbridge.cli.events import shown
     from chanbridge.model.codec import encode
 
@@ -109,7 +106,7 @@ async def _show_events(store: SqliteStore, conversation: str, limit: int, as_jso
             click.echo(shown(entry.event))
 
 
-async def _show_counts(store: SqliteStore, as_json: bool) -> None:
+async def _show_counts(store: Store, as_json: bool) -> None:
     counted = {"set_aside": await store.journal.set_aside(), "counts": await store.journal.counters()}
     if as_json:
         print_json(counted)
@@ -118,7 +115,7 @@ async def _show_counts(store: SqliteStore, as_json: bool) -> None:
         click.echo(plain(f"{count:>8}  {name}"))
 
 
-async def _show_request(store: SqliteStore, id: int) -> int:
+async def _show_request(store: Store, id: int) -> int:
     kept = await store.journal.request(id)
     if kept is None:
         raise Failed(f"--request: there is no request {id}")

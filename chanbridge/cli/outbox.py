@@ -13,7 +13,7 @@ from chanbridge.cli.output import json_option, note, plain, print_json, wants_js
 from chanbridge.cli.storing import with_store
 
 if TYPE_CHECKING:
-    from chanbridge.store.sqlite import SqliteStore
+    from chanbridge.store.base import Store
 
 _STATES = ("queued", "sent", "failed", "canceled", "expired", "unknown", "blocked")
 
@@ -54,7 +54,7 @@ def show(
       chanbridge outbox list --state failed --json
     """
 
-    async def work(store: SqliteStore) -> int:
+    async def work(store: Store) -> int:
         for item in await store.outbox.list(state or "", limit):
             _print(item, wants_json(as_json))
         for account, (_, failure) in (await store.outbox.holds()).items():
@@ -78,7 +78,7 @@ def drop(message: str, config: Path | None, allow_literal_secrets: bool, as_json
       chanbridge outbox drop 0199f0c2-7b1e-7cc0-8000-5f0c3a9d1e42
     """
 
-    async def work(store: SqliteStore) -> int:
+    async def work(store: Store) -> int:
         dropped = await store.outbox.drop(message, dt.datetime.now(dt.UTC))
         if not dropped:
             raise Failed(f"MESSAGE: nothing of {message} is waiting")
@@ -107,7 +107,7 @@ def settle(
       chanbridge outbox settle 0199f0c2-7b1e-7cc0-8000-5f0c3a9d1e42 0 sent
     """
 
-    async def work(store: SqliteStore) -> int:
+    async def work(store: Store) -> int:
         now = dt.datetime.now(dt.UTC)
         if not await store.outbox.resolve_unknown(message, step, outcome, now):
             raise Failed(f"no step {step} of {message} is of unknown outcome")
@@ -134,7 +134,7 @@ def release(account: str, config: Path | None, allow_literal_secrets: bool, as_j
         known = ", ".join(settings.accounts) or "none"
         raise click.UsageError(f"ACCOUNT: no account '{account}' in {settings.path.name} (there is: {known})")
 
-    async def work(store: SqliteStore) -> int:
+    async def work(store: Store) -> int:
         await store.outbox.release(account, dt.datetime.now(dt.UTC))
         _say(as_json, {"account": account, "released": True}, f"{account} sends again")
         return 0

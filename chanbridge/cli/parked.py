@@ -14,7 +14,7 @@ from chanbridge.cli.output import json_option, plain, print_json, wants_json
 from chanbridge.cli.storing import with_store
 
 if TYPE_CHECKING:
-    from chanbridge.store.sqlite import SqliteStore
+    from chanbridge.store.base import Store
 
 
 @click.group()
@@ -45,7 +45,7 @@ def show(limit: int, config: Path | None, allow_literal_secrets: bool, as_json: 
       chanbridge parked list --json
     """
 
-    async def work(store: SqliteStore) -> int:
+    async def work(store: Store) -> int:
         for item in await store.parked.list(limit):
             if wants_json(as_json):
                 print_json(readable(item))
@@ -92,7 +92,7 @@ def drop(ids: tuple[int, ...], config: Path | None, allow_literal_secrets: bool,
 def _each(
     ids: tuple[int, ...], done: str, config: Path | None, allow_literal_secrets: bool, as_json: bool
 ) -> int:
-    async def work(store: SqliteStore) -> int:
+    async def work(store: Store) -> int:
         act = store.parked.retry if done == "retried" else store.parked.drop
         code = 0
         for id in ids:

@@ -14,21 +14,21 @@ from chanbridge.cli.output import note
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
-    from chanbridge.store.sqlite import SqliteStore
+    from chanbridge.store.base import Store
 
-Work = Callable[["SqliteStore"], Awaitable[int]]
+Work = Callable[["Store"], Awaitable[int]]
 
 
 def with_store(config: Path | None, allow_literal_secrets: bool, work: Work) -> int:
     """Open the configured store for some work, beside whatever runs on it; one that is not there is empty."""
-    from chanbridge.runtime import sqlite_path
+    from chanbridge.store.opening import missing
 
     settings = settings_of(config, allow_literal_secrets, new_registry())
-    path = sqlite_path(settings.store)
+    absent = missing(settings.store)
 
     async def run() -> int:
-        if not path.exists():
-            note(f"there is no store yet at {path.name}: nothing came in or went out")
+        if absent:
+            note(f"there is no store yet at {absent}: nothing came in or went out")
             return await _with_empty(work)
         async with idle_bridge(config, allow_literal_secrets) as bridge:
             return await work(bridge.runtime.store)
@@ -37,10 +37,10 @@ def with_store(config: Path | None, allow_literal_secrets: bool, work: Work) -> 
 
 
 async def _with_empty(work: Work) -> int:
-    from chanbridge.store.sqlite import SqliteStore
+    from chanbridge.store.opening import empty_store
 
     with TemporaryDirectory() as folder:
-        store = SqliteStore(Path(folder) / "empty.db")
+        store = empty_store(Path(folder))
         await store.start()
         try:
             return await work(store)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chanbridge.cli.output import note
@@ -52,14 +51,12 @@ class Surroundings:
 
     def _kept(self, to: Conversation) -> Conversation | None:
         """Look a conversation up in the store, without writing and without waiting for whoever does."""
-        from chanbridge.runtime import sqlite_path
         from chanbridge.store.engine import StoreError
-        from chanbridge.store.places import peek
+        from chanbridge.store.opening import peek
 
         assert self._settings
-        path: Path = sqlite_path(self._settings.store)
         try:
-            return peek(path, to) if path.is_file() else None
+            return peek(self._settings.store, to)
         except StoreError as error:
             self._assume(f"the store cannot be read ({error}): nobody has written")
             return None

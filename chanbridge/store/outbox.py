@@ -20,7 +20,7 @@ from chanbridge.store.documents import fingerprint, pack, unpack_as
 from chanbridge.store.engine import Engine
 from chanbridge.store.journal import Journal
 from chanbridge.store.lanes import following, hasten, held, queue
-from chanbridge.store.places import known, load, where
+from chanbridge.store.places import known, load, resolve, where
 from chanbridge.store.progress import listed, progress
 from chanbridge.store.settling import Outcome, Settling
 from chanbridge.store.targets import Known, step_key
@@ -230,6 +230,10 @@ class Outbox:
     async def find_conversation(self, wanted: Conversation) -> Conversation:
         """Find the conversation that an address leads to, following aliases; as it is, if there is none."""
         return await self._engine.read(lambda c: known(c, wanted) or wanted)
+
+    async def find_key(self, key: str) -> str | None:
+        """Find the key of the conversation that ACCOUNT/ID leads to, by any of its addresses."""
+        return await self._engine.read(lambda c: resolve(c, key))
 
     async def progress(self, message: str) -> Progress | None:
         """Say how a message stands; None if there is none."""

@@ -7,6 +7,7 @@ import hashlib
 import sqlite3
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,10 +16,47 @@ from chanbridge.blobs import FileMediaStore
 from chanbridge.cli.inbox import recorded
 from chanbridge.cli.webhook import read_request
 from chanbridge.model.validate import validate
+from chanbridge.store import base, opening
 from tests.cli.conftest import CONFIG, Pigeon
 
 HELLO = b'[{"id": "m-1-TEST", "from": "+12025550123", "text": "Hello"}]'
 ODD = b'[{"id": "m-2-TEST", "from": "+12025550124", "words": "Hello"}]'
+
+
+class Only:
+    """Something of the store that has no more than its protocol says."""
+
+    def __init__(self, real, protocol):
+        vars(self).update(_real=real, _protocol=protocol)
+
+    def __getattr__(self, name):
+        if name.startswith("_") or name not in {*dir(self._protocol), *self._protocol.__annotations__}:
+            raise AttributeError(f"{self._protocol.__name__} says nothing of {name}")
+        found = getattr(self._real, name)
+        part = PARTS.get(name) if self._protocol is base.Store else None
+        return Only(found, part) if part else found
+
+    def __setattr__(self, name, value):
+        setattr(self._real, name, value)
+
+
+PARTS = {
+    "journal": base.Journal,
+    "dispatch": base.Dispatch,
+    "cursors": base.Cursors,
+    "files": base.Files,
+    "outbox": base.Outbox,
+    "parked": base.ParkedItems,
+}
+
+
+@pytest.fixture(autouse=True)
+def any_store(monkeypatch):
+    """Let every command here do with what any store has."""
+    real = opening.store_of
+    monkeypatch.setattr(opening, "store_of", lambda url: Only(real(url), base.Store))
+    empty = opening.empty_store
+    monkeypatch.setattr(opening, "empty_store", lambda folder: Only(empty(folder), base.Store))
 
 
 def record(tmp_path, *bodies: bytes) -> str:

@@ -1,0 +1,40 @@
+"""The store that a configuration names: the one place that knows which kinds there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chanbridge.model.address import Conversation
+from chanbridge.model.errors import ConfigError
+from chanbridge.store import places
+from chanbridge.store.base import Store
+from chanbridge.store.sqlite import SqliteStore
+
+
+def store_of(url: str) -> Store:
+    """Make the store of a URL, not opened yet; raise `ConfigError` if there is no such kind."""
+    return SqliteStore(_path(url))
+
+
+def empty_store(folder: Path) -> Store:
+    """Make a store that holds nothing, in a folder for it alone."""
+    return SqliteStore(folder / "empty.db")
+
+
+def missing(url: str) -> str:
+    """Name a store that is not there yet; empty: it may hold something."""
+    path = _path(url)
+    return "" if path.exists() else path.name
+
+
+def peek(url: str, to: Conversation) -> Conversation | None:
+    """Look a conversation up, opening nothing for writing; raise `StoreError` if that cannot be."""
+    path = _path(url)
+    return places.peek(path, to) if path.is_file() else None
+
+
+def _path(url: str) -> Path:
+    scheme, found, path = url.partition(":///")
+    if scheme != "sqlite" or not found:
+        raise ConfigError(f"store: '{url.partition(':')[0]}' is not supported: write sqlite:///chanbridge.db")
+    return Path(path)
