@@ -1,15 +1,13 @@
 """The envelope of a webhook: entries, changes, values, items.
 
-The usual body (messages and statuses only) is decoded once, its items left raw. Any other is read
-level by level, so that what is malformed or unknown at one place takes nothing else with it.
+The usual body is `usual`'s. Any other is read level by level, so that what is malformed or unknown
+at one place takes nothing else with it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -22,7 +20,7 @@ from chanbridge_whatsapp.inbound.calls import call_event
 from chanbridge_whatsapp.inbound.coexistence import history_events, sync_event
 from chanbridge_whatsapp.inbound.groups import group_events
 from chanbridge_whatsapp.inbound.messages import echo_events, message_events
-from chanbridge_whatsapp.inbound.scope import Scope, moment
+from chanbridge_whatsapp.inbound.scope import Scope, moment, scope_of
 from chanbridge_whatsapp.inbound.statuses import status_event
 from chanbridge_whatsapp.inbound.threads import (
     click_event,
@@ -31,13 +29,9 @@ from chanbridge_whatsapp.inbound.threads import (
     standby_echo,
     user_id_event,
 )
+from chanbridge_whatsapp.inbound.usual import OBJECT, ReadItem, each_item, is_usual, usual_events
 
-ReadItem = Callable[[Scope, cb.Raw], Any]
 ReadPlaced = Callable[[str, msgspec.Raw], Any]
-_PATH = "entry[%d].changes[%d].value.%s[]"
-OBJECT = "whatsapp_business_account"
-BACKFILL = "history"
-_USUAL = frozenset({"messages", "calls", BACKFILL})
 _AROUND = frozenset({"messaging_product", "metadata", "contacts"})
 _list_of_raw = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -53,53 +47,7 @@ def _found(content: bytes) -> Iterator[Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         mended = cb.with_whole_characters(content)  # else half of an emoji would cost every message
         return _any_body(content) if mended == content else _found(mended)
-    return _usual_body(body) if _is_usual(body) else _any_body(content)
-
-
-def _is_usual(body: wire.Body) -> bool:
-    for entry in body.entry:
-        if not entry.changes:
-            return False
-        for change in entry.changes:
-            if change.field not in _USUAL or not (change.value.messages or change.value.statuses):
-                return False
-    return body.object == OBJECT
-
-
-def _usual_body(body: wire.Body) -> Iterator[Any]:
-    found = []
-    for number, entry in enumerate(body.entry):
-        for place, change in enumerate(entry.changes):
-            value = change.value
-            scope = _scope(entry.id, change.field, value.metadata, value.contacts)
-            if value.messages:
-                where = _PATH % (number, place, "messages")
-                found.append(_each(value.messages, message_events, scope, where))
-            if value.statuses:
-                where = _PATH % (number, place, "statuses")
-                found.append(_each(value.statuses, status_event, scope, where))
-    return found[0] if len(found) == 1 else chain.from_iterable(found)
-
-
-def _each(items: list[msgspec.Raw], read: ReadItem, scope: Scope, path: str) -> Iterator[Any]:
-    return cb.each(map(_raw, items), partial(read, scope), account_id=scope.account_id, path=path)
-
-
-def _scope(entry_id: str, field: str, metadata: wire.Metadata, people: list[wire.Person]) -> Scope:
-    number = _digits(metadata.display_phone_number or "")
-    passive: cb.Passive | None = "backfill" if field == BACKFILL else None
-    return Scope(metadata.phone_number_id or entry_id, field, number, people, passive)
-
-
-def _digits(number: str) -> str:
-    return number if number.isdigit() else re.sub(r"\D", "", number)
-
-
-def _raw(item: msgspec.Raw) -> cb.Raw:
-    try:
-        return cb.Raw(body=str(item, "utf-8"))
-    except UnicodeDecodeError:
-        return cb.Raw.of(bytes(item))
+    return usual_events(body) if is_usual(body) else _any_body(content)
 
 
 def _any_body(content: bytes) -> Iterator[Any]:
@@ -137,7 +85,7 @@ def _change(entry: wire.AnyEntry, path: str, raw: msgspec.Raw) -> Any:
         value = wire.keys.decode(change.value)
     except msgspec.ValidationError:  # no object: nothing that we know of
         return cb.ProviderEvent(provider_type=change.field, **base)
-    scope = _scope(entry.id, change.field, _metadata(value), _people(value))
+    scope = scope_of(entry.id, change.field, _metadata(value), _people(value))
     base["account_id"] = scope.account_id
     if change.field == "messaging_handovers":
         return handover_event(scope, cb.Raw.of(bytes(change.value)))
@@ -166,7 +114,7 @@ def _items(scope: Scope, entry: wire.AnyEntry, key: str, path: str, content: msg
         return cb.each(_list_of_raw.decode(content), partial(_error, scope, entry), path=f"{path}[]")
     read = STANDBY_ITEMS.get(key) if scope.passive == "standby" else ITEMS.get(key)
     if read is not None:
-        return _each(_list_of_raw.decode(content), read, scope, f"{path}[]")
+        return each_item(_list_of_raw.decode(content), read, scope, f"{path}[]")
     if bytes(content) in (b"null", b"[]", b"{}"):
         return ()
     return cb.ProviderEvent(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import chanbridge as cb
 from chanbridge_whatsapp import identity
-from chanbridge_whatsapp.inbound.wire import Item, Person, Profile, Stamp
+from chanbridge_whatsapp.inbound.wire import Item, Metadata, Person, Profile, Stamp
 
+BACKFILL = "history"
 _MILLISECONDS = 10**11  # a larger timestamp counts milliseconds
 _QUIRKY = tuple(f"{identity.CHANNEL}:+{country}" for country in identity.QUIRKY)
 _NOBODY = Profile()
@@ -36,6 +38,14 @@ def _fraction(stamp: object) -> dt.datetime | None:
         return _at(float(str(stamp)))
     except ValueError:
         return None
+
+
+def scope_of(entry_id: str, field: str, metadata: Metadata, people: list[Person]) -> Scope:
+    """Read what surrounds the items of a value."""
+    number = metadata.display_phone_number or ""
+    digits = number if number.isdigit() else re.sub(r"\D", "", number)
+    passive: cb.Passive | None = "backfill" if field == BACKFILL else None
+    return Scope(metadata.phone_number_id or entry_id, field, digits, people, passive)
 
 
 class Scope:
