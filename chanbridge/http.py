@@ -284,4 +284,7 @@ def unquoted(error: Exception) -> str:
 
 def same(given: str, expected: str) -> bool:
     """Compare in constant time whatever was sent (`hmac.compare_digest` refuses text that is not ASCII)."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
+    try:
+        return hmac.compare_digest(given, expected)
+    except TypeError:  # not ASCII: as bytes
+        return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())

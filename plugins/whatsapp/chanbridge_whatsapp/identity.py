@@ -57,7 +57,7 @@ def canonical(digits: str) -> str:
     Mexico: without the 1 after the country code. Argentina: with the 9. Brazil: a mobile number
     (its local part begins with 6 to 9) with the ninth digit.
     """
-    if not digits.startswith(QUIRKY):
+    if digits[:1] != "5" or not digits.startswith(QUIRKY):  # most numbers: asked the quick way first
         return f"+{digits}"
     country, rest = digits[:2], digits[2:]
     if country == "52" and len(rest) == 11 and rest[0] == "1":
@@ -91,6 +91,6 @@ def split(sent: str | None, user_id: str | None) -> tuple[str, str]:
     """Tell number and business-scoped id apart: older webhooks put either into ``from``, or nothing."""
     if not sent:
         return "", user_id or ""
-    if sent[0].isdigit() or sent[0] == "+":
-        return sent.removeprefix("+"), user_id or ""
-    return "", user_id or sent
+    if sent[0].isdigit():
+        return sent, user_id or ""
+    return (sent[1:], user_id or "") if sent[0] == "+" else ("", user_id or sent)

@@ -23,19 +23,17 @@ def message_events(scope: Scope, raw: cb.Raw) -> Events:
     if scope.number and item.from_ == scope.number:
         return _echo(scope, item, raw)
     sender = scope.sender(item)
-    handle = HANDLERS.get(item.type)
-    if handle is not None:
-        events = handle(scope, item, raw, sender)
-    else:
-        parts = parts_of(item, raw) if sender or item.group_id else None
-        events = [
-            received(scope, item, raw, sender, parts)
-            if parts is not None
-            else unknown(scope, item, raw, sender, item.type)
-        ]
+    events = HANDLERS.get(item.type, _said)(scope, item, raw, sender)
     if item.referral is not None:
         events.append(referral(item, item.referral, fields(scope, item, raw, sender)))
     return events
+
+
+def _said(scope: Scope, item: Item, raw: cb.Raw, sender: cb.Contact | None) -> Events:
+    parts = parts_of(item, raw) if sender or item.group_id else None
+    if parts is None:
+        return [unknown(scope, item, raw, sender, item.type)]
+    return [received(scope, item, raw, sender, parts)]
 
 
 def echo_events(scope: Scope, raw: cb.Raw) -> Events:

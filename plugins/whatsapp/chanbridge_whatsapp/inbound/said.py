@@ -43,14 +43,15 @@ def echoed(scope: Scope, item: Item, raw: cb.Raw, to: cb.Contact | None, parts: 
 
 def message(item: Item, sender: cb.Contact | None, parts: Parts) -> cb.Message:
     """Make the message that a contact said."""
+    plain = item.context is None and item.history_context is None
     return cb.Message(
         parts=parts,
         direction="in",
         origin="contact",
         sender=sender,
         external=(cb.External(id=item.id),) if item.id else (),
-        relation=relation(item.context),
-        extra=extensions(item),
+        relation=None if plain else relation(item.context),
+        extra={} if plain else extensions(item),
     )
 
 

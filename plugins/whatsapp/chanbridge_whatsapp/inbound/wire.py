@@ -154,19 +154,22 @@ class HistoryContext(Struct, frozen=True, gc=False):
 
 
 class Item(Struct, frozen=True, gc=False):
-    """Of ``messages[]``, ``message_echoes[]`` and the messages of a history."""
+    """Of ``messages[]``, ``message_echoes[]`` and the messages of a history.
 
-    id: str = ""
-    type: str = ""
-    timestamp: Stamp = None
+    First what most of them hold, in the order in which it comes: msgspec looks from the last field on.
+    """
+
     from_: str | None = field(name="from", default=None)
     from_user_id: str | None = None
+    id: str = ""
+    timestamp: Stamp = None
+    type: str = ""
+    text: Said | None = None
     from_parent_user_id: str | None = None
     to: str | None = None
     to_user_id: str | None = None
     to_parent_user_id: str | None = None
     group_id: str | None = None
-    text: Said | None = None
     context: About | None = None
     image: File | None = None
     video: File | None = None
