@@ -65,7 +65,7 @@ class WhatsApp(cb.Channel[WhatsAppConfig]):
             raise cb.SignatureError("X-Hub-Signature-256 does not match the body: compare app_secret")
 
     def parse(self, request: cb.HttpRequest) -> Iterator[Any]:
-        return inbound.parse(request)
+        return inbound.parse(request.content)
 
     def send(self, step: cb.Step) -> cb.Flow[cb.Sent]:
         return outbound.send(self.config, step)

@@ -12,6 +12,7 @@ import chanbridge as cb
 from chanbridge.phone import e164
 
 Identities = tuple[cb.Identity, ...]
+_Identity = cb.Identity  # bound once: `chanbridge` is lazy, and slow to ask each time
 CHANNEL = "whatsapp"
 BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 _PHONE = re.compile(r"[+(\d][\d\s().-]*")
@@ -71,14 +72,12 @@ def canonical(digits: str) -> str:
 
 def identities(wa_id: str | None, user_id: str | None, parent: str | None = None) -> Identities:
     """List what somebody is known by, the most stable first; any of the ids may be missing."""
-    known = []
-    if user_id:
-        known.append(cb.Identity(kind="bsuid", value=user_id))
+    known = [_Identity(kind="bsuid", value=user_id)] if user_id else []
     if parent:
-        known.append(cb.Identity(kind="parent_bsuid", value=parent))
+        known.append(_Identity(kind="parent_bsuid", value=parent))
     if wa_id:
-        phone = canonical(wa_id) if wa_id.isdigit() else wa_id
-        known += (cb.Identity(kind="phone", value=phone), cb.Identity(kind="wa_id", value=wa_id))
+        known.append(_Identity(kind="phone", value=canonical(wa_id) if wa_id.isdigit() else wa_id))
+        known.append(_Identity(kind="wa_id", value=wa_id))
     return tuple(known)
 
 

@@ -16,6 +16,7 @@ from chanbridge_whatsapp.inbound.wire import Basket, BasketItem, File, Item
 from chanbridge_whatsapp.money import minor
 
 Parts = tuple[cb.Part, ...]
+_Text = cb.Text  # bound once: `chanbridge` is lazy, and slow to ask each time
 
 
 def parts_of(item: Item, raw: cb.Raw) -> Parts | None:
@@ -25,7 +26,7 @@ def parts_of(item: Item, raw: cb.Raw) -> Parts | None:
 
 
 def text(item: Item, raw: cb.Raw) -> Parts:
-    return (cb.Text(text=item.text.body if item.text else ""),)
+    return (_Text(text=item.text.body if item.text else ""),)
 
 
 def media(item: Item, raw: cb.Raw) -> Parts:

@@ -36,17 +36,13 @@ _AROUND = frozenset({"messaging_product", "metadata", "contacts"})
 _list_of_raw = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def parse(request: cb.HttpRequest) -> Iterator[Any]:
-    """Give every event of a webhook; what is no webhook at all is one `ProviderEvent`, too."""
-    return _found(request.content)
-
-
-def _found(content: bytes) -> Iterator[Any]:
+def parse(content: bytes) -> Iterator[Any]:
+    """Give every event of a webhook's body; what is no webhook at all is one `ProviderEvent`, too."""
     try:
         body = wire.body.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         mended = cb.with_whole_characters(content)  # else half of an emoji would cost every message
-        return _any_body(content) if mended == content else _found(mended)
+        return _any_body(content) if mended == content else parse(mended)
     return usual_events(body) if is_usual(body) else _any_body(content)
 
 

@@ -10,12 +10,14 @@ from chanbridge_whatsapp.inbound.scope import Scope, exact_number, moment
 from chanbridge_whatsapp.inbound.wire import About, Item
 
 Events = list[cb.Event]
+# Bound once: `chanbridge` is lazy, and slow to ask each time.
+_External, _Message, _MessageReceived = cb.External, cb.Message, cb.MessageReceived
 OFTEN = 5  # "forwarded frequently" stands for this often, or more
 
 
 def received(scope: Scope, item: Item, raw: cb.Raw, sender: cb.Contact | None, parts: Parts) -> cb.Event:
     """Make the event of a message of the given parts."""
-    return cb.MessageReceived(
+    return _MessageReceived(
         message=message(item, sender, parts),
         conversation=scope.conversation(sender, item.group_id),
         account_id=scope.account_id,
@@ -44,12 +46,12 @@ def echoed(scope: Scope, item: Item, raw: cb.Raw, to: cb.Contact | None, parts: 
 def message(item: Item, sender: cb.Contact | None, parts: Parts) -> cb.Message:
     """Make the message that a contact said."""
     plain = item.context is None and item.history_context is None
-    return cb.Message(
+    return _Message(
         parts=parts,
         direction="in",
         origin="contact",
         sender=sender,
-        external=(cb.External(id=item.id),) if item.id else (),
+        external=(_External(id=item.id),) if item.id else (),
         relation=None if plain else relation(item.context),
         extra={} if plain else extensions(item),
     )

@@ -16,6 +16,7 @@ _MILLISECONDS = 10**11  # a larger timestamp counts milliseconds
 _QUIRKY = tuple(f"{identity.CHANNEL}:+{country}" for country in identity.QUIRKY)
 _NOBODY = Profile()
 _NOTHING: dict[str, str] = {}
+_Contact, _Conversation = cb.Contact, cb.Conversation  # bound once: `chanbridge` is lazy, and slow to ask
 _from_timestamp = dt.datetime.fromtimestamp
 _seconds = msgspec.json.Decoder(dt.datetime, strict=False)  # a quarter of what int and fromtimestamp take
 
@@ -89,7 +90,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
         if person is None:
             return cb.Contact(address=where, identities=known)
         profile = person.profile or _NOBODY
-        return cb.Contact(
+        return _Contact(
             address=where,
             identities=known,
             display_name=profile.name or "",
@@ -105,7 +106,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
         """Say where something belongs: in the group, else in the talk with the contact."""
         if group:
             return cb.Conversation(address=f"{identity.CHANNEL}:{group}", kind="group")
-        return cb.Conversation(address=contact.address) if contact else None
+        return _Conversation(address=contact.address) if contact else None
 
 
 def exact_number(contact: cb.Contact | None) -> cb.Context | None:

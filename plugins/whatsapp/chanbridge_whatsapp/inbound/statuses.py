@@ -13,6 +13,8 @@ from chanbridge_whatsapp.inbound.scope import Scope, moment
 from chanbridge_whatsapp.inbound.wire import Pricing, Status
 from chanbridge_whatsapp.money import minor, offset
 
+# Bound once: `chanbridge` is lazy, and slow to ask each time.
+_MessageStatus, _Price, _Ref = cb.MessageStatus, cb.Price, cb.Ref
 FACTS = ("sent", "delivered", "read", "played", "failed")
 ENTRY_POINTS = ("referral_conversion", "free_entry_point")
 assert set(FACTS) <= set(get_args(cb.Fact))
@@ -47,8 +49,8 @@ def _of_message(scope: Scope, status: Status, base: dict[str, Any]) -> cb.Event:
     if status.status not in FACTS:
         return cb.ProviderEvent(provider_type=f"statuses.{status.status}", provider_id=status.id, **base)
     fact: Any = status.status
-    return cb.MessageStatus(
-        target=cb.Ref(id=status.biz_opaque_callback_data or "", external=status.id),
+    return _MessageStatus(
+        target=_Ref(id=status.biz_opaque_callback_data or "", external=status.id),
         fact=fact,
         recipient=_recipient(scope, status),
         error=_error(status),
@@ -78,7 +80,7 @@ def _error(status: Status) -> cb.Failure | None:
 def _price(pricing: Pricing | None) -> cb.Price | None:
     if pricing is None:
         return None
-    return cb.Price(
+    return _Price(
         billable=pricing.billable,
         category=pricing.category or "",
         model=pricing.pricing_model or "",

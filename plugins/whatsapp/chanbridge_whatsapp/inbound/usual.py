@@ -15,6 +15,7 @@ from chanbridge_whatsapp.inbound.scope import BACKFILL, Scope, scope_of
 from chanbridge_whatsapp.inbound.statuses import status_event
 
 ReadItem = Callable[[Scope, cb.Raw], Any]
+_Raw = cb.Raw  # bound once: `chanbridge` is lazy, and slow to ask each time
 OBJECT = "whatsapp_business_account"
 _FIELDS = frozenset({"messages", "calls", BACKFILL})
 _PATH = "entry[%d].changes[%d].value.%s[]"
@@ -70,6 +71,6 @@ def each_item(items: list[msgspec.Raw], read: ReadItem, scope: Scope, path: str)
 
 def _raw(item: msgspec.Raw) -> cb.Raw:
     try:
-        return cb.Raw(body=str(item, "utf-8"))
+        return _Raw(body=str(item, "utf-8"))
     except UnicodeDecodeError:
         return cb.Raw.of(bytes(item))
