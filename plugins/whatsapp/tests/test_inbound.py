@@ -69,6 +69,27 @@ def test_every_event_carries_its_own_item_and_no_other(channel, webhook):
     assert [json.loads(event.raw.content) for event in events] == items
 
 
+def test_a_broken_item_costs_only_itself_and_repeats_no_other(channel, webhook):
+    status = {"id": "wamid.OUT1", "status": "read", "timestamp": "1793500001", "recipient_id": "12025550123"}
+    body = json.loads(webhook(text(1), "no message", text(2), statuses=[status, {"id": "wamid.OUT2"}]).body)
+    body["entry"].append(json.loads(webhook(text(3)).body)["entry"][0])
+
+    events = list(channel.parse(_post(body)))
+
+    assert [event.provider_id or event.type for event in events] == [
+        "wamid.TEST1",
+        "provider.event",
+        "wamid.TEST2",
+        "message.status",
+        "provider.event",
+        "wamid.TEST3",
+    ]
+    assert [json.loads(event.raw.content) for event in events if event.type == "provider.event"] == [
+        "no message",
+        {"id": "wamid.OUT2"},
+    ]
+
+
 def test_messages_come_before_statuses_in_the_order_of_the_body(channel, webhook):
     status = {"id": "wamid.OUT1", "status": "read", "timestamp": "1793500001", "recipient_id": "12025550123"}
 
@@ -249,6 +270,8 @@ def test_a_call_of_ours_that_nobody_took_opens_no_window(channel, webhook):
     ("stamp", "expected"),
     [
         ("1793500000", 1793500000),
+        ("0793500000", 793500000),
+        ("\u0661793500000", 1793500000),
         (1793500000, 1793500000),
         ("1793500000000", 1793500000),
         (1793500000000, 1793500000),
