@@ -14,10 +14,10 @@ import datetime as dt
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from chanbridge.hooks import Hooks, Parked
 from chanbridge.store.base import Batch, Dispatch, Entry
-from chanbridge.store.dispatching import leased
 from chanbridge.store.engine import StoreError
 from chanbridge.waiting import rung
 
@@ -34,6 +34,28 @@ Deliver = Callable[[Entry], Awaitable[None]]
 def wait_after(attempt: int, chance: float) -> float:
     """Say how many seconds to wait after a failed try; ``chance`` (0 to 1) spreads the load."""
     return min(MAX_WAIT_S, 2.0**attempt) * (0.5 + chance / 2)
+
+
+class Talk(NamedTuple):
+    """What is new in a conversation, and for whom its writing leased it."""
+
+    conversation: str
+    held: tuple[str, ...]
+    entries: list[Entry]
+
+
+def by_conversation(entries: list[Entry]) -> list[Talk]:
+    """Sort new events by their conversation."""
+    if len(entries) == 1:
+        return [Talk(entries[0].key, entries[0].held, entries)]
+    talks: dict[str, Talk] = {}
+    for entry in entries:
+        known = talks.get(entry.key)
+        if known is None:
+            talks[entry.key] = Talk(entry.key, entry.held, [entry])
+        else:
+            known.entries.append(entry)
+    return list(talks.values())
 
 
 class Dispatcher:
@@ -74,6 +96,7 @@ class Dispatcher:
     def start(self) -> None:
         """Begin to work."""
         self._running = True
+        self._loop = asyncio.get_running_loop()
         self._loops = [asyncio.create_task(loop()) for loop in (self._lease, self._flusher, self._renew)]
 
     async def stop(self, grace_s: float = 10.0) -> None:
@@ -99,14 +122,13 @@ class Dispatcher:
         self._crowded = True
         return "", 0.0
 
-    def tell(self, entries: list[Entry]) -> None:
+    def tell(self, talks: list[Talk]) -> None:
         """Say what is new: what was leased as it was written is begun at once, the rest looked for."""
-        batches = leased(self.consumer, entries) if self._running else []
-        for batch in batches:
-            if batch.conversation not in self._held:
-                self._begin(batch)
-        if sum(len(batch.entries) for batch in batches) < len(entries):
-            self._wake.set()
+        for conversation, held, entries in talks:
+            if not (self._running and self.consumer in held):
+                self._wake.set()
+            elif conversation not in self._held:
+                self._begin(Batch(self.consumer, conversation, entries, 0))
 
     @property
     def running(self) -> int:
@@ -151,17 +173,18 @@ class Dispatcher:
 
     def _begin(self, batch: Batch) -> None:
         self._held.add(batch.conversation)
-        task = asyncio.create_task(self._work(batch))
-        self._tasks.add(task)
-        task.add_done_callback(lambda done: self._end(done, batch))
+        self._tasks.add(self._loop.create_task(self._hold(batch)))
 
-    def _end(self, task: asyncio.Task[None], batch: Batch) -> None:
-        self._tasks.discard(task)
-        self._held.discard(batch.conversation)
-        if self._crowded:
-            self._wake.set()
-        if not task.cancelled() and (error := task.exception()):
+    async def _hold(self, batch: Batch) -> None:
+        try:
+            await self._work(batch)
+        except Exception as error:
             _log.error("dispatch.failed", extra={"consumer": self.consumer, "error": type(error).__name__})
+        finally:
+            self._tasks.discard(asyncio.current_task())
+            self._held.discard(batch.conversation)
+            if self._crowded:
+                self._wake.set()
 
     async def _work(self, batch: Batch) -> None:
         """Deliver the events of a conversation in order, up to the first that fails."""
@@ -203,14 +226,14 @@ class Dispatcher:
         _log.warning("handler.failed", extra={**about, "error": type(error).__name__}, exc_info=error)
         if attempt + 1 < self._tries:
             due = self._clock() + dt.timedelta(seconds=wait_after(attempt, random.random()))  # noqa: S311
-            await self._store.retry(self.consumer, self._owner, event.key, position, due)
+            await self._store.retry(self.consumer, self._owner, entry.key, position, due)
             return
         problem = type(error).__name__
         await self._store.park(
             self.consumer, self._owner, entry, problem, self._clock(), stop=self._park_stops
         )
         parked = Parked(
-            id=event.id, account=event.account, conversation=event.key, consumer=self.consumer,
+            id=event.id, account=event.account, conversation=entry.key, consumer=self.consumer,
             attempts=attempt + 1, error=problem,
         )  # fmt: skip
         self._hooks.parked(parked)

@@ -67,8 +67,7 @@ class Handlers:
         """Run every handler that wants an event, ``def`` ones in a thread; raise what one raises."""
         for handler in self._handlers:
             if handler.wants(event):
-                async with watch.over(handler.name, event.id):
-                    await _run(handler, event, desk, threads)
+                await watch.over(handler.name, event.id, _run(handler, event, desk, threads))
 
 
 def is_async(call: Callable[..., Any]) -> bool:

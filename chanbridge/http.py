@@ -43,6 +43,11 @@ class Headers(Mapping[str, str]):
         headers._fields = named
         return headers
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields as a dictionary, the names in lower case; it is not to be changed."""
+        return self._fields
+
     def items(self) -> ItemsView[str, str]:
         """The fields, the names in lower case."""
         return self._fields.items()

@@ -14,7 +14,7 @@ from chanbridge.accounts import Accounts
 from chanbridge.blobs import FileMediaStore, MediaStore
 from chanbridge.channel import Channel
 from chanbridge.config import Settings
-from chanbridge.dispatch import Dispatcher
+from chanbridge.dispatch import Dispatcher, by_conversation
 from chanbridge.fetching import Fetcher
 from chanbridge.hooks import Sink
 from chanbridge.http import HttpRequest, HttpResponse
@@ -28,7 +28,6 @@ from chanbridge.polling import Poller
 from chanbridge.store import opening
 from chanbridge.store.base import Entry, Progress
 from chanbridge.store.engine import StoreError
-from chanbridge.store.journal import media_of
 from chanbridge.store.replies import Matching
 from chanbridge.threads import Threads, at_home
 from chanbridge.transcode.plan import Step
@@ -57,7 +56,7 @@ class News:
 
     def tell(self, entries: list[Entry]) -> None:
         """Wake those who wait for what these events are about."""
-        for entry in entries:
+        for entry in entries if self._waiting else ():
             if isinstance(entry.event, MessageStatus) and entry.event.target.id in self._waiting:
                 self._waiting.pop(entry.event.target.id).set()
 
@@ -101,8 +100,7 @@ def sink_consumer(sink: Sink, watch: Watch) -> Consumer:
     threads = Threads(f"chanbridge-{sink.name}")
 
     async def deliver(entry: Entry) -> None:
-        async with watch.over(f"sink:{sink.name}", entry.event.id):
-            await give(entry)
+        await watch.over(f"sink:{sink.name}", entry.event.id, give(entry))
 
     async def give(entry: Entry) -> None:
         import inspect
@@ -139,7 +137,7 @@ class Runtime:
             bridge.accounts, self.store.journal, driver=self.driver, media=self.media, clock=clock,
             max_body=settings.limits.body,
         )  # fmt: skip
-        self.receiver.observers.append(lambda _, stored: self.tell(stored.entries))
+        self.receiver.observers.append(lambda _, stored: self.tell(stored.entries, files=stored.files))
         self.sender = Sender(
             self.store, bridge.accounts, self.driver, owner=owner, hooks=bridge.hooks, clock=clock,
             told=self.tell,
@@ -211,16 +209,19 @@ class Runtime:
         await self.store.close()
         forget(self._owner)
 
-    def tell(self, entries: list[Entry]) -> None:
-        """Say that there are new events."""
+    def tell(self, entries: list[Entry], *, files: bool = True) -> None:
+        """Say that there are new events; ``files``: some may be to be fetched."""
         if not entries:
             return
-        self.store.dispatch.offer([entry for entry in entries if len(entry.held) < len(self.dispatchers)])
+        talks = by_conversation(entries)
+        for talk in talks:
+            if len(talk.held) < len(self.dispatchers):
+                self.store.dispatch.offer(talk.entries)
         self._news.tell(entries)
-        if any(True for entry in entries for _ in media_of(entry.event)):
+        if files:
             self.fetcher.wake()
         for dispatcher in self.dispatchers:
-            dispatcher.tell(entries)
+            dispatcher.tell(talks)
 
     async def readiness(self) -> dict[str, Any]:
         """Tell how it works; raise `StoreError` if nothing can be kept.

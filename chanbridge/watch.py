@@ -3,38 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable
+from typing import NamedTuple
 
 _log = logging.getLogger(__name__)
 
 
+class _Run(NamedTuple):
+    since: float
+    name: str
+    event: str
+
+
 class Watch:
-    """Knows which runs of one consumer are slow."""
+    """Knows which runs of one consumer are slow. One timer serves them all: nearly all end at once."""
 
     def __init__(self, slow_s: float, timeout_s: float = 0.0) -> None:
         self._slow_s = slow_s
         self._timeout_s = timeout_s
+        self._runs: dict[object, _Run] = {}  # the oldest first
         self._slow: set[object] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def slow(self) -> int:
         """How many have run for longer than they should, and still do."""
         return len(self._slow)
 
-    @contextlib.asynccontextmanager
-    async def over(self, name: str, event: str) -> AsyncIterator[None]:
+    async def over(self, name: str, event: str, work: Awaitable[None]) -> None:
         """Watch one run; raise `TimeoutError` when it takes longer than the limit, if there is one."""
+        loop = asyncio.get_running_loop()
         run = object()
-        bell = asyncio.get_running_loop().call_later(self._slow_s, self._tell, run, name, event)
+        self._runs[run] = _Run(loop.time(), name, event)
+        if self._timer is None:
+            self._timer = loop.call_later(self._slow_s, self._look, loop)
         try:
-            async with asyncio.timeout(self._timeout_s or None):
-                yield
+            if self._timeout_s:
+                async with asyncio.timeout(self._timeout_s):
+                    await work
+            else:
+                await work
         finally:
-            bell.cancel()
+            self._runs.pop(run, None)
             self._slow.discard(run)
 
-    def _tell(self, run: object, name: str, event: str) -> None:
-        self._slow.add(run)
-        _log.warning("handler.slow", extra={"handler": name, "event": event, "seconds": self._slow_s})
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell of those that run long; come back when the next one would."""
+        self._timer = None
+        while self._runs:
+            run, (since, name, event) = next(iter(self._runs.items()))
+            if since + self._slow_s > loop.time():
+                self._timer = loop.call_at(since + self._slow_s, self._look, loop)
+                return
+            del self._runs[run]
+            self._slow.add(run)
+            _log.warning("handler.slow", extra={"handler": name, "event": event, "seconds": self._slow_s})

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 import chanbridge as cb
+from chanbridge.store.dispatching import LOOK_S
 from tests.channels import ADA, Clock, Pigeon, PigeonConfig, PigeonProvider, call
 from tests.runtime import deliver, eventually, make_bridge
 
@@ -28,6 +29,7 @@ async def let_it_lapse(bridge, clock):
     """Let one lease be over, as that of an event is whose request was suspended before it was written."""
     bridge.runtime.dispatchers[0]._kept = clock().timestamp()
     await bridge.runtime.store.engine.write(lambda c: c.execute("UPDATE pending SET until = 0, due = 0"))
+    clock.forward(LOOK_S)
 
 
 @pytest.mark.parametrize("over", [forward, let_it_lapse])

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 _RANDOM_BITS = 74
 _STEP_BYTES = 4
+_CHANCE_BYTES = 10
+_IN_ADVANCE = 100
 
 
 def uuid7(now_ms: int, random: int) -> str:
@@ -30,16 +32,31 @@ class Minter:
         self._random = random
         self._lock = threading.Lock()
         self._last = 0
+        self._chance = b""  # asked for in advance: each asking is a call of the system
+        self._used = 0
+        os.register_at_fork(after_in_child=self._forget)
 
     def __call__(self) -> str:
-        chance = int.from_bytes(self._random(10), "big")
         with self._lock:
+            chance = self._draw()
             fresh = self._clock() << _RANDOM_BITS | chance >> 6
             # Within a millisecond, or when the clock was set back: a random step beyond the last.
             stepped = self._last + 1 + (chance & (1 << 8 * _STEP_BYTES) - 1)
             self._last = max(fresh, stepped) if self._last else fresh
             made = self._last
         return uuid7(made >> _RANDOM_BITS, made & (1 << _RANDOM_BITS) - 1)
+
+    def _draw(self) -> int:
+        used = self._used
+        if used >= len(self._chance):
+            self._chance, used = self._random(_IN_ADVANCE * _CHANCE_BYTES), 0
+        self._used = used + _CHANCE_BYTES
+        return int.from_bytes(self._chance[used : self._used], "big")
+
+    def _forget(self) -> None:
+        """Draw anew in a forked process: the same chance would make the same ids."""
+        self._chance = b""
+        self._lock = threading.Lock()
 
 
 new_id = Minter()

@@ -42,19 +42,27 @@ class Arrival(msgspec.Struct, kw_only=True, gc=False):
 
 
 class Entry(NamedTuple):
-    """An event in the journal. ``held``: the consumers for which its writing leased the conversation."""
+    """An event in the journal, with the key of its conversation.
+
+    ``held``: the consumers for which its writing leased the conversation.
+    """
 
     seq: int
     event: Event
+    key: str
     held: tuple[str, ...] = ()
 
 
 class Stored(NamedTuple):
-    """What an append did: the new events, how many were known already, the id of the request."""
+    """What an append did: the new events, how many were known already, the id of the request.
+
+    ``files``: some of the events brought a file that is to be fetched.
+    """
 
     entries: list[Entry]
     duplicates: int
     request: int
+    files: bool = True
 
 
 class KeptRequest(NamedTuple):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
+from collections.abc import Sequence
 
 import msgspec
 
 from chanbridge.model.events import Event, MessageReceived, MessageStatus, ProviderEvent, ReactionChanged
+from chanbridge.store.lookup import rows
 
 MINUTE = 60.0
+_ADD = "INSERT OR IGNORE INTO seen (key, at, ref, request) VALUES {} RETURNING key"
 SLICES = 4096
 """In how many steps all keys are looked through for old ones: a sweep of all would stall a full store."""
 KEEP_S = 8 * 24 * 3600  # providers retry for up to seven days
@@ -28,16 +32,27 @@ def _external(account: str, external: str) -> bytes:
     return f"{account}\nmessage\n{external}".encode()
 
 
+def new_keys(connection: sqlite3.Connection, keys: Sequence[tuple[bytes, float, str, int]]) -> set[bytes]:
+    """Write down keys, each with its time, the id of its message and its request; give those that are new."""
+    return {row[0] for row in rows(connection, _ADD, keys)}
+
+
+def known_again(connection: sqlite3.Connection, key: bytes, now: float) -> bool:
+    """Say whether what nothing tells from a repeat comes later than a repeat would, and remember that."""
+    again = connection.execute("UPDATE seen SET at = ? WHERE key = ? AND at < ?", (now, key, now - MINUTE))
+    return again.rowcount == 1
+
+
 def is_timeless(event: Event) -> bool:
     """Say whether nothing tells a repeat from a second occurrence: then only a minute does."""
     return not event.provider_id and event.time is None and not isinstance(event, MessageStatus)
 
 
 def _identity(event: Event) -> bytes:
+    if isinstance(event, MessageReceived) and event.provider_id and event.segment is None:
+        return _external(event.account, event.provider_id)
     named: tuple[str, ...]
     match event:
-        case MessageReceived(provider_id=id, segment=None) if id:
-            return _external(event.account, id)
         case MessageStatus(target=target, recipient=recipient, fact=fact):
             named = (target.external or target.id, recipient, str(event.step), fact)
         case ReactionChanged(provider_id=id) if id:

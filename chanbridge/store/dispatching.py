@@ -15,6 +15,8 @@ from chanbridge.store.engine import Engine
 BATCH = 64
 """Most events of one conversation in one lease: the rest comes with the next."""
 RECENT = 2048
+LOOK_S = 1.0
+"""How often leases that nobody has renewed are looked for, at most."""
 _NEXT = (
     "SELECT seq FROM events WHERE conversation = ? AND seq > ? AND only_for IN ('', ?) ORDER BY seq LIMIT ?"
 )
@@ -30,24 +32,13 @@ _MORE = (
 )
 
 
-def leased(consumer: str, entries: list[Entry]) -> list[Batch]:
-    """Give the conversations that were leased as they were written, with what was written of each."""
-    found: dict[str, list[Entry]] = {}
-    for entry in entries:
-        key = entry.event.key
-        if consumer in entry.held:
-            found[key] = [entry]
-        elif key in found:
-            found[key].append(entry)
-    return [Batch(consumer, key, mine, 0) for key, mine in found.items()]
-
-
 class Dispatch:
     """Leases over conversations, on SQLite."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._recent: OrderedDict[int, Event] = OrderedDict()
+        self._looked = 0.0  # when lapsed leases were looked for
 
     def offer(self, entries: list[Entry]) -> None:
         """Keep new events at hand, so that they need not be read back."""
@@ -67,10 +58,11 @@ class Dispatch:
     def _lease(
         self, consumer: str, owner: str, now: float, until: float, limit: int, connection: sqlite3.Connection
     ) -> list[Batch]:
+        self._free_lapsed(connection, now)
         rows = connection.execute(
             "SELECT conversation, position, attempt FROM pending"
-            " WHERE consumer = ? AND due <= ? AND until <= ? ORDER BY due LIMIT ?",
-            (consumer, now, now, limit),
+            " WHERE consumer = ? AND owner = '' AND due <= ? ORDER BY due LIMIT ?",
+            (consumer, now, limit),
         ).fetchall()
         batches = []
         for conversation, position, attempt in rows:
@@ -87,11 +79,21 @@ class Dispatch:
             batches.append(Batch(consumer, conversation, entries, attempt))
         return batches
 
+    def _free_lapsed(self, connection: sqlite3.Connection, now: float) -> None:
+        """Free what nobody has renewed. No index knows these: each lease would have to keep it."""
+        if abs(now - self._looked) >= LOOK_S:
+            self._looked = now
+            connection.execute(
+                "UPDATE pending SET owner = '', until = 0, due = min(due, ?1)"
+                " WHERE owner <> '' AND until <= ?1",
+                (now,),
+            )
+
     def _events(
         self, connection: sqlite3.Connection, consumer: str, conversation: str, position: int
     ) -> list[Entry]:
         rows = connection.execute(_NEXT, (conversation, position, consumer, BATCH)).fetchall()
-        return [Entry(row[0], self._event(connection, row[0])) for row in rows]
+        return [Entry(row[0], self._event(connection, row[0]), conversation) for row in rows]
 
     def _event(self, connection: sqlite3.Connection, seq: int) -> Event:
         known = self._recent.pop(seq, None)
@@ -107,12 +109,10 @@ class Dispatch:
     def _done(
         self, consumer: str, owner: str, positions: dict[str, int], connection: sqlite3.Connection
     ) -> bool:
-        more = 0
-        for conversation, position in positions.items():
-            where = (consumer, conversation, owner, position)
-            if connection.execute(_DONE, where).rowcount == 0:
-                more += connection.execute(_MORE, where).rowcount
-        return more > 0
+        where = [(consumer, conversation, owner, position) for conversation, position in positions.items()]
+        if connection.executemany(_DONE, where).rowcount == len(where):
+            return False
+        return connection.executemany(_MORE, where).rowcount > 0
 
     async def renew(self, consumer: str, owner: str, conversation: str, until: dt.datetime) -> bool:
         """Hold a conversation longer; False if it is no longer held."""

@@ -1,8 +1,9 @@
 """One SQLite file: work runs in groups that share a commit, and a thread beside waits for the disk.
 
 The statements of a group run on the event loop, some microseconds each: in a thread of their own
-they would hand the interpreter's lock to and fro at each. What can take long (another process's
-lock, the disk) is the thread's. While one group is being committed the next gathers. If one piece
+they would hand the interpreter's lock to and fro at each. So does the commit while the disk is quick.
+What can take long (another process's lock, a slow disk, copying the log) is the thread's, and the next
+group gathers meanwhile. If one piece
 of work fails, its group is rolled back and each piece runs again in a transaction of its own, so
 that a bad one takes no other with it.
 """
@@ -14,19 +15,26 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from chanbridge.threads import at_home
 
 T = TypeVar("T")
+I = TypeVar("I")  # noqa: E741
 Work = Callable[[sqlite3.Connection], T]
 GROUP = 200
 """Most pieces of work in a group: for so long the event loop does nothing else."""
 BUSY_MS = 15_000
+QUICK_S = 0.002
+"""While a commit takes no longer, the event loop waits for it."""
+CHECKPOINT_ROWS = 4000
+"""After so many changed rows the thread copies the log into the file."""
 
 
 class StoreError(Exception):
@@ -34,8 +42,13 @@ class StoreError(Exception):
 
 
 class _Job(NamedTuple):
-    work: Work[Any]
+    work: Callable[..., Any]
     future: asyncio.Future[Any]
+    item: Any = None  # of work that many do together
+
+
+ALONE: Any = object()
+"""The item of work that is nobody else's."""
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -43,7 +56,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
     connection.row_factory = sqlite3.Row
     for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
-                   "cache_size=-16384", "wal_autocheckpoint=2000"):  # fmt: skip
+                   "cache_size=-16384", "wal_autocheckpoint=4000"):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")
     if read_only:
         connection.execute("PRAGMA query_only=ON")
@@ -55,6 +68,7 @@ class Engine:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.undone: Callable[[], None] = lambda: None  # told when work is rolled back
         self._open = False
         self._queue: deque[_Job] = deque()
         self._alone: deque[_Job] = deque()  # what failed together, before anything else
@@ -68,10 +82,13 @@ class Engine:
         try:
             self._writer = connect(self.path)
             self._writer.execute("PRAGMA busy_timeout=0")  # the loop does not wait
+            self._writer.execute("PRAGMA wal_autocheckpoint=0")  # nor does it copy the log
             self._reader = connect(self.path, read_only=True)
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {error}") from error
         self._loop = asyncio.get_running_loop()
+        self._took = 0.0  # by the last commit, seconds
+        self._copied = 0  # rows changed when the log was copied into the file last
         self._thread = threading.Thread(target=self._wait, name="chanbridge-disk", daemon=True)
         self._thread.start()
         self._readers = ThreadPoolExecutor(1, "chanbridge-read")  # one: a connection is nobody else's
@@ -92,18 +109,33 @@ class Engine:
 
     async def write(self, work: Work[T]) -> T:
         """Run work in a durable transaction; return when it is on disk. Any loop may ask."""
-        self._check_open()
-        return await at_home(self._loop, lambda: self._write(work))
+        result: T = await self._soon(work, ALONE)
+        return result
 
-    async def _write(self, work: Work[T]) -> T:
+    def write_with_others(
+        self, work: Callable[[list[I], sqlite3.Connection], list[T]], item: I
+    ) -> Awaitable[T]:
+        """Run work on an item and on whatever else has queued for the same work, as `write` does."""
+        return self._soon(work, item)
+
+    def _soon(self, work: Callable[..., Any], item: Any) -> Awaitable[Any]:
         self._check_open()
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.append(_Job(work, future))
+        if asyncio.get_running_loop() is self._loop:
+            return self._queued(work, item)
+        return at_home(self._loop, lambda: self._at_home(work, item))
+
+    async def _at_home(self, work: Callable[..., Any], item: Any) -> Any:
+        return await self._queued(work, item)
+
+    def _queued(self, work: Callable[..., Any], item: Any) -> asyncio.Future[Any]:
+        self._check_open()
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._queue.append(_Job(work, future, item))
         if not self._turning:
             self._turning = True
             self._still.clear()
             self._loop.call_soon(self._gather)
-        return await future
+        return future
 
     async def read(self, work: Work[T]) -> T:
         """Run work that only reads, in a thread that nothing else can keep busy. Any loop may ask."""
@@ -173,12 +205,12 @@ class Engine:
     def _run(self) -> None:
         group = self._group()
         try:
-            results = [job.work(self._writer) for job in group]
+            results = _results(group, self._writer)
         except BaseException as error:  # every caller must get its answer
             self._undo()
             self._failed(group, error)
         else:
-            self._slow.put(lambda: self._commit(group, results))
+            self._commit(group, results)
 
     def _group(self) -> list[_Job]:
         if self._alone:
@@ -186,13 +218,36 @@ class Engine:
         return [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
 
     def _commit(self, group: list[_Job], results: list[Any]) -> None:
+        """Commit here while the disk is quick: to hand it to the thread costs more than it takes."""
+        if self._took <= QUICK_S and self._writer.total_changes - self._copied < CHECKPOINT_ROWS:
+            self._ended(group, results, self._make_durable())
+        else:
+            self._slow.put(partial(self._commit_beside, group, results))
+
+    def _commit_beside(self, group: list[_Job], results: list[Any]) -> None:
+        problem = self._make_durable()
+        if self._writer.total_changes - self._copied >= CHECKPOINT_ROWS:
+            self._copied = self._writer.total_changes
+            with contextlib.suppress(sqlite3.Error):  # somebody reads: later
+                self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self._back(self._ended, group, results, problem)
+
+    def _make_durable(self) -> Exception | None:
+        began = time.monotonic()
         try:
             self._writer.execute("COMMIT")
-        except Exception as error:  # this thread must not end
+        except Exception as error:  # the thread must not end, every caller must get its answer
             self._undo()
-            self._back(self._failed, group, error)
+            return error
+        finally:
+            self._took = time.monotonic() - began
+        return None
+
+    def _ended(self, group: list[_Job], results: list[Any], problem: Exception | None) -> None:
+        if problem is None:
+            self._done(group, results)
         else:
-            self._back(self._done, group, results)
+            self._failed(group, problem)
 
     def _done(self, group: list[_Job], results: list[Any]) -> None:
         for job, result in zip(group, results, strict=True):
@@ -210,6 +265,7 @@ class Engine:
     def _undo(self) -> None:
         with contextlib.suppress(sqlite3.Error):  # it is tried again before the next begins
             if self._writer.in_transaction:
+                self.undone()
                 self._writer.execute("ROLLBACK")
 
     def _wait(self) -> None:
@@ -219,6 +275,16 @@ class Engine:
     def _back(self, step: Callable[..., None], *args: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to be told
             self._loop.call_soon_threadsafe(step, *args)
+
+
+def _results(group: list[_Job], connection: sqlite3.Connection) -> list[Any]:
+    """Do the work of a group in order; what is shared is done once, for all of its items."""
+    shared: dict[Callable[..., Any], list[Any]] = {}
+    for job in group:
+        if job.item is not ALONE:
+            shared.setdefault(job.work, []).append(job.item)
+    done = {work: iter(work(items, connection)) for work, items in shared.items()}
+    return [job.work(connection) if job.item is ALONE else next(done[job.work]) for job in group]
 
 
 def _refuse(jobs: list[_Job], error: BaseException) -> None:

@@ -1,4 +1,8 @@
-"""The journal: what came in, durable, each event once, in order within its conversation."""
+"""The journal: what came in, durable, each event once, in order within its conversation.
+
+What queues together is written together: dedupe keys, requests, events and queues with a statement each.
+A plain message of somebody known needs no more; whatever else an event is, it is placed by itself.
+"""
 
 from __future__ import annotations
 
@@ -7,40 +11,72 @@ import random
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from chanbridge.http import Headers, HttpRequest
-from chanbridge.model.codec import decode_event, encode_event
-from chanbridge.model.events import Event, MessageStatus
+from chanbridge.model.codec import encode_event
+from chanbridge.model.events import Event, MessageReceived, MessageStatus
 from chanbridge.model.ids import new_id
 from chanbridge.model.media import Media
 from chanbridge.model.message import Message
-from chanbridge.model.parts import Card, Carousel, Link, MediaPart, Part, Story
-from chanbridge.store import replies, segments
-from chanbridge.store.base import Arrival, Entry, KeptRequest, Room, Stored, file_key
-from chanbridge.store.dedupe import KEEP_S, MINUTE, SLICES, dedupe_key, is_timeless, slice_of_keys
+from chanbridge.model.parts import Card, Carousel, Link, MediaPart, Part, Story, Text
+from chanbridge.store import familiar, replies, segments
+from chanbridge.store.base import Arrival, Entry, Room, Stored, file_key
+from chanbridge.store.dedupe import (
+    KEEP_S,
+    SLICES,
+    dedupe_key,
+    is_timeless,
+    known_again,
+    new_keys,
+    slice_of_keys,
+)
 from chanbridge.store.engine import Engine
+from chanbridge.store.looking import Looking
+from chanbridge.store.lookup import rows
 from chanbridge.store.places import place
+from chanbridge.store.recall import Place, Recall
 from chanbridge.store.replies import Matching
 from chanbridge.store.targets import about, at_home, unpack
-from chanbridge.store.visit import Visit
+from chanbridge.store.visit import Drawn, Visit, entries
 
 ANY = Matching()
 _FORGET = (  # of a request that may be run again, what it brought must stay known
     "DELETE FROM seen WHERE key >= ? AND key < ? AND at < ? AND ref = '' AND coalesce(request, 0) NOT IN"
     " (SELECT id FROM requests WHERE state <> 'ok')"
 )
-_ALL = "SELECT * FROM requests WHERE (?1 = '' OR state = ?1) AND id > ?3 ORDER BY id LIMIT ?2"
-_OPEN = "SELECT * FROM requests WHERE state = ?1 AND state <> 'ok' AND id > ?3 ORDER BY id LIMIT ?2"
+
+_QUEUED = "SELECT conversation FROM pending WHERE consumer = ? AND conversation IN (VALUES {})"
+_NEW_QUEUE = (
+    "INSERT INTO pending (consumer, conversation, position, due, owner, until) VALUES (?, ?, ?, ?, ?, ?)"
+)
 
 
-class Journal:
+class _Named(NamedTuple):
+    """An event with its dedupe key, and the id that its message gets, if it has one."""
+
+    event: Event
+    key: bytes
+    message: str
+    plain: MessageReceived | None
+
+
+class _Draft(NamedTuple):
+    """An arrival on its way in."""
+
+    arrival: Arrival
+    now: float
+    request: int
+    named: list[_Named]
+
+
+class Journal(Looking):
     """The journal on SQLite."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
+        self.recall = Recall()
         self._slice = random.randrange(SLICES)  # noqa: S311 - of the dedupe keys: the next to be looked through
         self.consumers: list[str] = []
         self.rooms: dict[str, Room] = {}
@@ -49,59 +85,76 @@ class Journal:
 
     async def append(self, arrival: Arrival) -> Stored:
         """Keep a request, its new events, its wakes and its cursor, all or nothing."""
-        return await self._engine.write(partial(self._append, arrival))
+        return await self._engine.write_with_others(self._append, arrival)
 
-    def _append(self, arrival: Arrival, connection: sqlite3.Connection) -> Stored:
-        now = arrival.at.timestamp()
-        request = _keep_request(connection, arrival, now)
-        entries: list[Entry] = []
-        visit = Visit()
+    def _append(self, arrivals: list[Arrival], connection: sqlite3.Connection) -> list[Stored]:
+        visit = Visit(connection)
+        drafts = [_draft(visit, arrival) for arrival in arrivals]
+        visit.fresh = new_keys(
+            connection,
+            [
+                (named.key, draft.now, named.message, draft.request)
+                for draft in drafts
+                for named in draft.named
+            ],
+        )
+        self._recall(connection, drafts)
+        added = [self._add_all(visit, draft) for draft in drafts]
+        held = visit.finish(self._queue, drafts[-1].now)
+        return [
+            Stored(entries(drawn, held), duplicates, draft.request, visit.files)
+            for draft, (drawn, duplicates) in zip(drafts, added, strict=True)
+        ]
+
+    def _recall(self, connection: sqlite3.Connection, drafts: list[_Draft]) -> None:
+        """Ask at once where all belong of whom we do not know that yet."""
+        recall = self.recall
+        recall.begin(connection)
+        plain = [named.plain for draft in drafts for named in draft.named if named.plain is not None]
+        recall.look_up(
+            connection, [familiar.wanted(said) for said in plain if familiar.find(recall, said) is None]
+        )
+
+    def _add_all(self, visit: Visit, draft: _Draft) -> tuple[list[Drawn], int]:
+        """Add the events of an arrival; give what is new, and how many were known."""
+        drawn: list[Drawn] = []
         duplicates = 0
-        for event in arrival.events:
-            stored = self._add(connection, event, arrival.at, request, visit)
-            entries.extend(stored or ())
-            duplicates += stored is None
-        for wake in arrival.wakes:
-            connection.execute(
-                "INSERT INTO wakes (account, key, data, at) VALUES (?, ?, ?, ?)",
-                (arrival.account, wake.key, msgspec.json.encode(wake.data), now),
-            )
-        if arrival.cursor is not None:
-            connection.execute(
-                "INSERT INTO cursors (account, cursor) VALUES (?1, ?2)"
-                " ON CONFLICT (account) DO UPDATE SET cursor = ?2",
-                (arrival.account, arrival.cursor),
-            )
-        return Stored(entries, duplicates, request)
+        for named in draft.named:
+            added = self._add(visit, named, draft)
+            if added is None:
+                duplicates += 1
+            else:
+                drawn.extend(added)
+        return drawn, duplicates
 
-    def _add(
-        self,
-        connection: sqlite3.Connection,
-        event: Event,
-        at: dt.datetime,
-        request: int | None,
-        visit: Visit,
-    ) -> list[Entry] | None:
+    def _add(self, visit: Visit, named: _Named, draft: _Draft) -> Iterable[Drawn] | None:
         """Add one event, unless it must wait for others. None: it is known already."""
-        now = at.timestamp()
-        message = new_id() if isinstance(getattr(event, "message", None), Message) else ""
-        if not _is_new(connection, event, now, message, request):
+        event, key, message, plain = named
+        if key in visit.fresh:
+            visit.fresh.discard(key)  # the next one is a repeat
+        elif not (is_timeless(event) and known_again(visit.connection, key, draft.now)):
             return None
-        whole = segments.join(connection, event, now) if event.segment else event
-        return self.place(connection, whole, at, request, message, visit) if whole else []
+        found = familiar.find(self.recall, plain) if plain is not None else None
+        if plain is not None and found is not None:
+            return (self._add_familiar(visit, plain, found, message, draft),)
+        visit.write()  # what it asks for may be among that
+        whole = segments.join(visit.connection, event, draft.now) if event.segment else event
+        return self._place(visit, whole, draft.arrival.at, draft.request, message) if whole else ()
 
-    def place(
-        self,
-        connection: sqlite3.Connection,
-        event: Event,
-        at: dt.datetime,
-        request: int | None,
-        message: str = "",
-        visit: Visit | None = None,
-    ) -> list[Entry]:
+    def _add_familiar(
+        self, visit: Visit, event: MessageReceived, place: Place, message: str, draft: _Draft
+    ) -> Drawn:
+        until = familiar.window(event, place, self.windows.get(event.account), draft.now)
+        if until:
+            visit.window(place.key, until, "message")
+        told = familiar.placed(event, place, message)
+        return self._draw(visit, told, draft.arrival.at, draft.request, message, place.key)
+
+    def _place(
+        self, visit: Visit, event: Event, at: dt.datetime, request: int | None, message: str = ""
+    ) -> list[Drawn]:
         """Put a new event where it belongs: its conversation, its target, its option, the queues."""
-        now = at.timestamp()
-        visit = visit or Visit()
+        connection, now = visit.connection, at.timestamp()
         if isinstance(event, MessageStatus):
             event = at_home(connection, event)
         placed = place(connection, event, self.windows, now, visit)
@@ -109,86 +162,69 @@ class Journal:
         if told is None:
             return []
         resolved = replies.resolve(connection, told, now, self._matching(event), visit)
-        return [self.insert(connection, resolved, at, request, visit)]
+        key = resolved.key
+        if key in visit.menuless:
+            familiar.remember(self.recall, event, key)
+        id = message if isinstance(resolved, MessageReceived) else ""
+        return [self._draw(visit, resolved, at, request, id, key)]
 
     def _matching(self, event: Event) -> Matching:
         return self.matching.get(event.account, ANY)
 
-    def insert(
-        self,
-        connection: sqlite3.Connection,
-        event: Event,
-        at: dt.datetime,
-        request: int | None,
-        visit: Visit | None = None,
-    ) -> Entry:
+    def _draw(
+        self, visit: Visit, event: Event, at: dt.datetime, request: int | None, message: str, key: str
+    ) -> Drawn:
         """Write an event down for every consumer. An event that holds a message has the message's id."""
-        visit = visit or Visit()
-        visit.last = seq = (visit.last or _last(connection)) + 1
-        message = getattr(event, "message", None)
-        id = message.id if isinstance(message, Message) and message.id else new_id()
-        event = event.replace(id=id, recorded_at=at, sequence=f"{seq:016x}")
-        key, now = event.key, at.timestamp()
-        connection.execute(
-            "INSERT INTO events (seq, id, conversation, type, at, request, data) VALUES (?, ?, ?,"
-            " ?, ?, ?, ?)",
-            (seq, event.id, key, event.type, now, request, encode_event(event)),
+        visit.last_event = seq = visit.last_event + 1
+        event = msgspec.structs.replace(
+            event, id=message or _id_of(event), recorded_at=at, sequence=f"{seq:016x}"
         )
-        held: tuple[str, ...] = ()
-        if key not in visit.queued:
-            visit.queued.add(key)
-            held = tuple(name for name in self.consumers if self._queue(connection, name, key, seq - 1, now))
+        drawn = Drawn(seq, event, key)
+        visit.event(drawn, at.timestamp(), request, encode_event(event))
         for media in media_of(event):
-            _want(connection, event.account, media)
-        return Entry(seq, event, held)
+            visit.files = True
+            _want(visit.connection, event.account, media)
+        return drawn
+
+    def place(
+        self, connection: sqlite3.Connection, event: Event, at: dt.datetime, message: str = ""
+    ) -> list[Entry]:
+        """Put an event that comes without a request where it belongs, within a transaction."""
+        visit = Visit(connection)
+        drawn = self._place(visit, event, at, None, message)
+        return entries(drawn, visit.finish(self._queue, at.timestamp()))
+
+    def insert(self, connection: sqlite3.Connection, event: Event, at: dt.datetime) -> Entry:
+        """Write down an event that is placed already, within a transaction."""
+        visit = Visit(connection)
+        drawn = self._draw(visit, event, at, None, "", event.key)
+        return entries([drawn], visit.finish(self._queue, at.timestamp()))[0]
 
     def _queue(
-        self, connection: sqlite3.Connection, consumer: str, conversation: str, position: int, now: float
-    ) -> bool:
-        """Note that a consumer has something to see; say whether it was leased to this process at once."""
+        self, connection: sqlite3.Connection, queued: dict[str, int], now: float
+    ) -> dict[str, tuple[str, ...]]:
+        """Note that consumers have something to see; say which were leased to this process at once."""
+        held: dict[str, tuple[str, ...]] = {}
+        for consumer in self.consumers:
+            for key in self._queue_for(connection, consumer, queued, now):
+                held[key] = (*held.get(key, ()), consumer)
+        return held
+
+    def _queue_for(
+        self, connection: sqlite3.Connection, consumer: str, queued: dict[str, int], now: float
+    ) -> list[str]:
+        keys = [(key,) for key in queued]
+        there = {row[0] for row in rows(connection, _QUEUED, keys, consumer)}
         room = self.rooms.get(consumer)
-        owner, until = room(now) if room else ("", 0.0)
-        added = connection.execute(
-            "INSERT OR IGNORE INTO pending (consumer, conversation, position, due, owner, until)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (consumer, conversation, position, until, owner, until),
-        )
-        return owner != "" and added.rowcount == 1
-
-    async def requests(self, state: str = "", limit: int = 100, after: int = 0) -> list[KeptRequest]:
-        """List kept requests after an id, the oldest first; all of them, or those in a state."""
-        sql = _ALL if state in {"", "ok"} else _OPEN
-        return await self._engine.read(
-            lambda c: [_request(row) for row in c.execute(sql, (state, limit, after))]
-        )
-
-    async def request(self, id: int) -> KeptRequest | None:
-        """Read one kept request."""
-        rows = await self._engine.read(
-            lambda c: [_request(row) for row in c.execute("SELECT * FROM requests WHERE id = ?", (id,))]
-        )
-        return rows[0] if rows else None
-
-    async def events(self, conversation: str = "", after: int = 0, limit: int = 100) -> list[Entry]:
-        """List events after a position, of one conversation or of all."""
-        sql = (
-            "SELECT seq, data FROM events WHERE seq > ?2 AND conversation = ?1 AND only_for = ''"
-            " ORDER BY seq LIMIT ?3"
-            if conversation
-            else "SELECT seq, data FROM events WHERE seq > ?2 AND ?1 = '' AND only_for = ''"
-            " ORDER BY seq LIMIT ?3"
-        )
-        return await self._engine.read(
-            lambda c: [
-                Entry(row[0], decode_event(row[1])) for row in c.execute(sql, (conversation, after, limit))
-            ]
-        )
-
-    async def last(self) -> int:
-        """The position of the newest event."""
-        return await self._engine.read(
-            lambda c: c.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-        )
+        held, added = [], []
+        for key, position in queued.items():
+            if key not in there:
+                owner, until = room(now) if room else ("", 0.0)
+                added.append((consumer, key, position, until, owner, until))
+                if owner:
+                    held.append(key)
+        connection.executemany(_NEW_QUEUE, added)
+        return held
 
     async def count(self, name: str, by: int = 1) -> None:
         """Count what is not kept: refused and odd requests, by reason."""
@@ -199,18 +235,6 @@ class Journal:
             )
         )
 
-    async def counters(self) -> dict[str, int]:
-        """The counts, by reason."""
-        return await self._engine.read(
-            lambda c: dict(c.execute("SELECT name, count FROM counters ORDER BY name").fetchall())
-        )
-
-    async def set_aside(self) -> dict[str, int]:
-        """Count the kept requests that were not understood, and those that nobody owns."""
-        sql = "SELECT state, count(*) FROM requests WHERE state <> 'ok' GROUP BY state"
-        found = await self._engine.read(lambda c: dict(c.execute(sql).fetchall()))
-        return {"quarantined": 0, "unowned": 0, **found}
-
     async def sweep(self, now: dt.datetime, slices: int = 1) -> list[Entry]:
         """Bring what waited too long (statuses, incomplete segments), and forget old dedupe keys."""
         return await self._engine.write(partial(self._sweep, now, slices))
@@ -219,23 +243,51 @@ class Journal:
         at = now.timestamp()
         late = connection.execute("DELETE FROM waiting WHERE until <= ? RETURNING data", (at,)).fetchall()
         events = [unpack(row[0]) for row in late]
-        entries = [self.insert(connection, event, now, None) for event in events]
+        brought = [self.insert(connection, event, now) for event in events]
         for event in segments.overdue(connection, at):
-            entries.extend(self.place(connection, event, now, None, new_id()))
+            brought.extend(self.place(connection, event, now, new_id()))
         for _ in range(slices):
             self._slice = (self._slice + 1) % SLICES
             connection.execute(_FORGET, (*slice_of_keys(self._slice), at - KEEP_S))
-        return entries
+        return brought
 
 
-def _last(connection: sqlite3.Connection) -> int:
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-    return row[0] if row else 0
+def _draft(visit: Visit, arrival: Arrival) -> _Draft:
+    """Gather the request of an arrival with all that comes beside its events."""
+    now = arrival.at.timestamp()
+    _beside(visit.connection, arrival, now)
+    request = _keep_request(visit, arrival, now)
+    return _Draft(arrival, now, request, [_name(event) for event in arrival.events])
 
 
-def _keep_request(connection: sqlite3.Connection, arrival: Arrival, now: float) -> int:
-    if arrival.replay:
+def _name(event: Event) -> _Named:
+    plain = familiar.plain(event)
+    has_message = plain is not None or isinstance(getattr(event, "message", None), Message)
+    return _Named(event, dedupe_key(event), new_id() if has_message else "", plain)
+
+
+def _id_of(event: Event) -> str:
+    message = getattr(event, "message", None)
+    return message.id if isinstance(message, Message) and message.id else new_id()
+
+
+def _beside(connection: sqlite3.Connection, arrival: Arrival, now: float) -> None:
+    for wake in arrival.wakes:
         connection.execute(
+            "INSERT INTO wakes (account, key, data, at) VALUES (?, ?, ?, ?)",
+            (arrival.account, wake.key, msgspec.json.encode(wake.data), now),
+        )
+    if arrival.cursor is not None:
+        connection.execute(
+            "INSERT INTO cursors (account, cursor) VALUES (?1, ?2)"
+            " ON CONFLICT (account) DO UPDATE SET cursor = ?2",
+            (arrival.account, arrival.cursor),
+        )
+
+
+def _keep_request(visit: Visit, arrival: Arrival, now: float) -> int:
+    if arrival.replay:
+        visit.connection.execute(
             "UPDATE requests SET state = ?, reason = ? WHERE id = ?",
             (arrival.state, arrival.reason, arrival.replay),
         )
@@ -243,38 +295,17 @@ def _keep_request(connection: sqlite3.Connection, arrival: Arrival, now: float) 
     request = arrival.request
     if request is None:
         return 0
-    headers = msgspec.json.encode(dict(request.headers.items()))
-    kept = connection.execute(
-        "INSERT INTO requests (account, at, method, url, headers, body, state, reason) VALUES (?,"
-        " ?, ?, ?, ?, ?, ?, ?)",
-        (arrival.account, now, request.method, request.url, headers,
-         request.content, arrival.state, arrival.reason),
-    )  # fmt: skip
-    return kept.lastrowid or 0
-
-
-def _request(row: sqlite3.Row) -> KeptRequest:
-    headers = Headers(msgspec.json.decode(row["headers"], type=dict[str, str]))
-    request = HttpRequest(method=row["method"], url=row["url"], headers=headers, body=row["body"])
-    return KeptRequest(row["id"], row["account"], row["at"], request, row["state"], row["reason"])
-
-
-def _is_new(
-    connection: sqlite3.Connection, event: Event, now: float, message: str, request: int | None
-) -> bool:
-    key = dedupe_key(event)
-    added = connection.execute(
-        "INSERT OR IGNORE INTO seen (key, at, ref, request) VALUES (?, ?, ?, ?)",
-        (key, now, message, request),
+    headers = msgspec.json.encode(request.headers.fields)
+    return visit.request(
+        arrival.account,
+        now,
+        request.method,
+        request.url,
+        headers,
+        request.content,
+        arrival.state,
+        arrival.reason,
     )
-    if added.rowcount == 0:
-        if not is_timeless(event):
-            return False
-        again = connection.execute(
-            "UPDATE seen SET at = ? WHERE key = ? AND at < ?", (now, key, now - MINUTE)
-        )
-        return again.rowcount == 1
-    return True
 
 
 def _identify(event: Event, id: str) -> Event:
@@ -296,14 +327,19 @@ def _want(connection: sqlite3.Connection, account: str, media: Media) -> None:
     )
 
 
-def media_of(event: Event) -> Iterator[Media]:
+def media_of(event: Event) -> Iterable[Media]:
     """Give the files that an event refers to and that are not ours yet."""
     message = getattr(event, "message", None)
     if not isinstance(message, Message):
-        return
-    for media in _of_parts(message.parts):
-        if media is not None and not media.blob and (media.provider_id or media.url):
-            yield media
+        return ()
+    found = [part for part in message.parts if type(part) is not Text]
+    if not found:
+        return ()
+    return [media for media in _of_parts(found) if media is not None and _is_away(media)]
+
+
+def _is_away(media: Media) -> bool:
+    return not media.blob and bool(media.provider_id or media.url)
 
 
 def _of_parts(parts: Iterable[Part]) -> Iterator[Any]:

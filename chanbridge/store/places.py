@@ -46,7 +46,7 @@ def place(
     """Find or found the conversation of an event, and write down what the event says of it."""
     if event.conversation is None:
         return event
-    until, by = _window(event, windows.get(event.account), now)
+    until, by = window_of(event, windows.get(event.account), now)
     stated = (event.account, event.conversation, sender_of(event))
     if visit.conversation and visit.stated == stated and (until or 0.0) <= visit.until:
         conversation = visit.conversation
@@ -72,7 +72,7 @@ def _settle(connection: sqlite3.Connection, event: Event, until: float | None, b
     return wanted
 
 
-def _window(event: Event, seconds: int | None, now: float) -> tuple[float | None, str]:
+def window_of(event: Event, seconds: int | None, now: float) -> tuple[float | None, str]:
     """Say until when an event opens the service window; None: it does not."""
     if event.window is not None:
         until = event.window.expires_at or NEVER
@@ -101,7 +101,7 @@ def _find(
     connection: sqlite3.Connection, wanted: Conversation, event: Event, until: float | None, by: str
 ) -> Conversation:
     """Find a conversation by any address of its contact; found it if there is none."""
-    stated = _stated(wanted, event)
+    stated = stated_by(wanted, event)
     key = _match(connection, wanted.account, stated)
     if key is None:
         found(connection, wanted, until, by)
@@ -134,7 +134,7 @@ def _is_other(connection: sqlite3.Connection, conversation: str, stated: Known) 
 
 def _learn(connection: sqlite3.Connection, conversation: Conversation, event: Event) -> None:
     """Let what an event states of a known contact lead to their conversation, too."""
-    stated = _stated(conversation, event)[1:]
+    stated = stated_by(conversation, event)[1:]
     if not stated:
         return
     marks = ", ".join("?" * len(stated))
@@ -168,7 +168,7 @@ def sender_of(event: Event) -> Contact | None:
     return event.message.sender if told else None  # type: ignore[attr-defined]
 
 
-def _stated(wanted: Conversation, event: Event) -> list[Known]:
+def stated_by(wanted: Conversation, event: Event) -> list[Known]:
     """Give the addresses that an event states for its contact: the conversation's own, then by stability."""
     if wanted.kind != "direct" or wanted.thread:
         return []

@@ -14,8 +14,13 @@ CREATE TABLE requests (
 ) STRICT;
 CREATE INDEX requests_open ON requests (state, id) WHERE state <> 'ok';
 
+CREATE TABLE marks (                       -- numbers that only grow
+    name TEXT PRIMARY KEY,                 -- events, requests
+    last INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     conversation TEXT NOT NULL,
     type TEXT NOT NULL,
@@ -90,7 +95,7 @@ CREATE TABLE pending (                     -- a row while a consumer has events 
     until REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (consumer, conversation)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX pending_due ON pending (consumer, due);
+CREATE INDEX pending_due ON pending (consumer, due) WHERE owner = '';
 
 CREATE TABLE parked (                      -- what a person has to look at
     id INTEGER PRIMARY KEY,

@@ -94,7 +94,7 @@ class Settling:
         rows = connection.execute(
             "DELETE FROM waiting WHERE account = ? AND external = ? RETURNING data", (account, external)
         ).fetchall()
-        return [entry for row in rows for entry in self._journal.place(connection, unpack(row[0]), now, None)]
+        return [entry for row in rows for entry in self._journal.place(connection, unpack(row[0]), now)]
 
     def _ended(
         self, connection: sqlite3.Connection, lane: Lane, settled: Settled, now: dt.datetime
@@ -133,7 +133,7 @@ class Settling:
             via="block",
             evidence=f"the provider refused with {failure.provider.code}",
         )
-        return self._journal.place(connection, event, now, None)
+        return self._journal.place(connection, event, now)
 
     def _canceled(
         self, connection: sqlite3.Connection, message: str, steps: list[int], failure: Failure | None,
@@ -166,7 +166,7 @@ class Settling:
         )
         if not add_fact(connection, known, event, now.timestamp()):
             return []
-        return [self._journal.insert(connection, event, now, None)]
+        return [self._journal.insert(connection, event, now)]
 
     def resolve(
         self, known: Known, outcome: Outcome, now: dt.datetime, connection: sqlite3.Connection

@@ -22,6 +22,11 @@ VERSION = 2
 _TO_2 = (
     "ALTER TABLE sending ADD COLUMN since REAL NOT NULL DEFAULT 0",
     "ALTER TABLE holds ADD COLUMN since REAL NOT NULL DEFAULT 0",
+    "CREATE TABLE marks (name TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "INSERT INTO marks SELECT 'events', seq FROM sqlite_sequence WHERE name = 'events'",
+    "INSERT INTO marks SELECT 'requests', coalesce(max(id), 0) FROM requests",
+    "DROP INDEX pending_due",
+    "CREATE INDEX pending_due ON pending (consumer, due) WHERE owner = ''",
 )
 
 
@@ -31,6 +36,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.engine = Engine(path)
         self.journal = Journal(self.engine)
+        self.engine.undone = self.journal.recall.clear
         self.dispatch = Dispatch(self.engine)
         self.cursors = Cursors(self.engine)
         self.files = Files(self.engine)
@@ -42,6 +48,7 @@ class SqliteStore:
         self.engine.start()
         try:
             await self.engine.write(_migrate)
+            await self.engine.write(self.journal.recall.attach)
         except BaseException:
             await self.engine.close()
             raise

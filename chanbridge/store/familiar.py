@@ -1,0 +1,70 @@
+"""The usual event: somebody whom the store knows says something plain, and no menu is open to be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from chanbridge.model.events import Event, MessageReceived
+from chanbridge.store.places import stated_by
+from chanbridge.store.recall import Place, Recall
+
+SLACK = 0.001
+"""A window may be written down so much shorter than it is: not every message need write it anew."""
+
+
+def plain(event: Event) -> MessageReceived | None:
+    """Give an event that is no more than a new message from one person; None: it is another."""
+    if type(event) is not MessageReceived or event.segment or event.context or event.passive or event.window:
+        return None
+    where, message = event.conversation, event.message
+    if where is None or where.kind != "direct" or where.thread or message.relation or message.sender is None:
+        return None
+    return event
+
+
+def find(recall: Recall, event: MessageReceived) -> Place | None:
+    """Give the place of a plain event, if nothing need be asked or changed for it but its window."""
+    where, sender = event.conversation, event.message.sender
+    return recall.find(event.account, where, sender.identities) if where and sender else None
+
+
+def wanted(event: MessageReceived) -> tuple[Place, Sequence[str]]:
+    """Give the place that a plain event asks for, and the other addresses that must lead there."""
+    place = _place(event)
+    return place, [known.address for known in stated_by(place.conversation, event)[1:]]
+
+
+def remember(recall: Recall, event: Event, key: str) -> None:
+    """Remember where a plain event led, unless it was to another conversation than it named."""
+    said = plain(event)
+    if said is not None and (place := _place(said)).key == key:
+        recall.learn(place)
+
+
+def window(event: MessageReceived, place: Place, seconds: int | None, now: float) -> float:
+    """Say until when the window is to be written down as open; 0: what is written is near enough."""
+    if not seconds:
+        return 0.0
+    said_at = min(event.time.timestamp(), now) if event.time else now  # their clock may be ahead
+    until = said_at + seconds
+    if until <= place.until + seconds * SLACK:
+        return 0.0
+    place.until = until
+    return until
+
+
+def placed(event: MessageReceived, place: Place, message: str) -> MessageReceived:
+    """Put an event into its conversation, and give its message an id."""
+    where = place.conversation
+    said = replace(
+        event.message, id=message, account=where.account, channel=place.channel, conversation=place.key
+    )
+    return replace(event, conversation=where, message=said)
+
+
+def _place(event: MessageReceived) -> Place:
+    assert event.conversation
+    assert event.message.sender
+    return Place(replace(event.conversation, account=event.account), event.message.sender.identities)

@@ -1,0 +1,78 @@
+"""What the journal is asked without changing it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from chanbridge.http import Headers, HttpRequest
+from chanbridge.model.codec import decode_event
+from chanbridge.store.base import Entry, KeptRequest
+from chanbridge.store.engine import Engine
+
+_ALL = "SELECT * FROM requests WHERE (?1 = '' OR state = ?1) AND id > ?3 ORDER BY id LIMIT ?2"
+_OPEN = "SELECT * FROM requests WHERE state = ?1 AND state <> 'ok' AND id > ?3 ORDER BY id LIMIT ?2"
+
+
+class Looking:
+    """The reading half of the journal on SQLite."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def requests(self, state: str = "", limit: int = 100, after: int = 0) -> list[KeptRequest]:
+        """List kept requests after an id, the oldest first; all of them, or those in a state."""
+        sql = _ALL if state in {"", "ok"} else _OPEN
+        return await self._engine.read(
+            lambda c: [_request(row) for row in c.execute(sql, (state, limit, after))]
+        )
+
+    async def request(self, id: int) -> KeptRequest | None:
+        """Read one kept request."""
+        rows = await self._engine.read(
+            lambda c: [_request(row) for row in c.execute("SELECT * FROM requests WHERE id = ?", (id,))]
+        )
+        return rows[0] if rows else None
+
+    async def events(self, conversation: str = "", after: int = 0, limit: int = 100) -> list[Entry]:
+        """List events after a position, of one conversation or of all."""
+        sql = (
+            "SELECT seq, data FROM events WHERE seq > ?2 AND conversation = ?1 AND only_for = ''"
+            " ORDER BY seq LIMIT ?3"
+            if conversation
+            else "SELECT seq, data FROM events WHERE seq > ?2 AND ?1 = '' AND only_for = ''"
+            " ORDER BY seq LIMIT ?3"
+        )
+        return await self._engine.read(
+            lambda c: [_entry(row) for row in c.execute(sql, (conversation, after, limit))]
+        )
+
+    async def last(self) -> int:
+        """The position of the newest event."""
+        return await self._engine.read(
+            lambda c: c.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+        )
+
+    async def counters(self) -> dict[str, int]:
+        """The counts, by reason."""
+        return await self._engine.read(
+            lambda c: dict(c.execute("SELECT name, count FROM counters ORDER BY name").fetchall())
+        )
+
+    async def set_aside(self) -> dict[str, int]:
+        """Count the kept requests that were not understood, and those that nobody owns."""
+        sql = "SELECT state, count(*) FROM requests WHERE state <> 'ok' GROUP BY state"
+        found = await self._engine.read(lambda c: dict(c.execute(sql).fetchall()))
+        return {"quarantined": 0, "unowned": 0, **found}
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    event = decode_event(row[1])
+    return Entry(row[0], event, event.key)
+
+
+def _request(row: sqlite3.Row) -> KeptRequest:
+    headers = Headers(msgspec.json.decode(row["headers"], type=dict[str, str]))
+    request = HttpRequest(method=row["method"], url=row["url"], headers=headers, body=row["body"])
+    return KeptRequest(row["id"], row["account"], row["at"], request, row["state"], row["reason"])
