@@ -47,7 +47,7 @@ _FORGET = (  # of a request that may be run again, what it brought must stay kno
     " (SELECT id FROM requests WHERE state <> 'ok')"
 )
 
-_QUEUED = "SELECT conversation FROM pending WHERE consumer = ? AND conversation IN (VALUES {})"
+_QUEUED = "SELECT conversation FROM pending WHERE consumer = ? AND conversation IN ({})"
 _NEW_QUEUE = (
     "INSERT INTO pending (consumer, conversation, position, due, owner, until) VALUES (?, ?, ?, ?, ?, ?)"
 )

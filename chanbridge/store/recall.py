@@ -99,10 +99,10 @@ class Recall:
         if not missing:
             return
         keys = [(key,) for key in missing]
-        found = rows(connection, "SELECT key, window_until FROM conversations WHERE key IN (VALUES {})", keys)
+        found = rows(connection, "SELECT key, window_until FROM conversations WHERE key IN ({})", keys)
         until = {row[0]: row[1] or 0.0 for row in found}
         menus = rows(
-            connection, "SELECT DISTINCT conversation FROM reply_maps WHERE conversation IN (VALUES {})", keys
+            connection, "SELECT DISTINCT conversation FROM reply_maps WHERE conversation IN ({})", keys
         )
         leading = _leading(connection, missing.values())
         for key in until.keys() - {row[0] for row in menus}:
@@ -120,6 +120,6 @@ def _leading(
     addresses: dict[str, list[tuple[str]]] = {}
     for place, stated in wanted:
         addresses.setdefault(place.conversation.account, []).extend((address,) for address in stated)
-    sql = "SELECT account, address, conversation FROM aliases WHERE account = ? AND address IN (VALUES {})"
+    sql = "SELECT account, address, conversation FROM aliases WHERE account = ? AND address IN ({})"
     found = (row for account, all in addresses.items() for row in rows(connection, sql, all, account))
     return {(row[0], row[1]): row[2] for row in found}
