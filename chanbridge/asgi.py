@@ -83,17 +83,20 @@ class App:
         self._told = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        match scope["type"]:
-            case "http":
-                await self._http(scope, receive, send)
-            case "lifespan":
-                await self._lifespan(receive, send)
-            case kind:
-                raise ValueError(f"chanbridge serves http, not {kind}")
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            raise ValueError(f"chanbridge serves http, not {scope['type']}")
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = path_below(scope)
         try:
-            response = await self._answer(scope, receive, send)
+            if path.startswith("/in/") and self._bridge.started:
+                response: HttpResponse | None = await self._webhook(scope, receive, path[4:])
+            else:
+                response = await self._answer(path, scope, send)
         except Disconnected:
             return
         except Exception as error:
@@ -102,14 +105,11 @@ class App:
         if response is not None:
             await respond(send, response, head=scope["method"] == "HEAD")
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> HttpResponse | None:
-        path = path_below(scope)
+    async def _answer(self, path: str, scope: Scope, send: Send) -> HttpResponse | None:
         if path == "/health":
             return HttpResponse.of_json({"status": "ok"})
         if not self._bridge.started:
             return self._not_started()
-        if path.startswith("/in/"):
-            return await self._webhook(scope, receive, path[4:])
         if path.startswith("/media/"):
             return await self._file(scope, send, path[7:])
         if path == "/ready":

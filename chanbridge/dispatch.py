@@ -14,7 +14,7 @@ import datetime as dt
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chanbridge.hooks import Hooks, Parked
 from chanbridge.store.base import Batch, Dispatch, Entry
@@ -90,7 +90,7 @@ class Dispatcher:
         self._done: dict[str, int] = {}
         self._kept = 0.0  # when the leases were renewed last
         self._flush = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._loops: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -176,34 +176,30 @@ class Dispatcher:
         self._tasks.add(self._loop.create_task(self._hold(batch)))
 
     async def _hold(self, batch: Batch) -> None:
+        """Deliver the events of a conversation in order, up to the first that fails."""
+        task = asyncio.current_task()
+        position, attempt = batch.entries[0].seq - 1, batch.attempt
         try:
-            await self._work(batch)
+            for entry in batch.entries:
+                try:
+                    await self._deliver(entry)
+                except GeneratorExit:  # the loop is gone: nothing can be written any more
+                    raise
+                except BaseException as error:
+                    if self._is_end(error):
+                        raise
+                    await self._failed(entry, position, attempt, error)
+                    return
+                position, attempt = entry.seq, 0
+            self._done[batch.conversation] = position
+            self._flush.set()
         except Exception as error:
             _log.error("dispatch.failed", extra={"consumer": self.consumer, "error": type(error).__name__})
         finally:
-            self._tasks.discard(asyncio.current_task())
+            self._tasks.discard(task)
             self._held.discard(batch.conversation)
             if self._crowded:
                 self._wake.set()
-
-    async def _work(self, batch: Batch) -> None:
-        """Deliver the events of a conversation in order, up to the first that fails."""
-        position = batch.entries[0].seq - 1
-        attempt = batch.attempt
-        for entry in batch.entries:
-            try:
-                await self._deliver(entry)
-            except GeneratorExit:  # the loop is gone: nothing can be written any more
-                raise
-            except BaseException as error:
-                if self._is_end(error):
-                    raise
-                await self._failed(entry, position, attempt, error)
-                return
-            position = entry.seq
-            attempt = 0
-        self._done[batch.conversation] = position
-        self._flush.set()
 
     def _is_end(self, error: BaseException) -> bool:
         """Say whether we cancelled the work because we stop; another cancellation is the handler's own."""

@@ -6,8 +6,8 @@ import datetime as dt
 import logging
 
 from chanbridge.accounts import Accounts, AnyChannel
-from chanbridge.channel import Channel
-from chanbridge.http import HttpRequest, HttpResponse
+from chanbridge.channel import Channel, Verdict
+from chanbridge.http import Flow, HttpRequest, HttpResponse
 from chanbridge.intake import place_of
 from chanbridge.model.errors import PayloadError, SendError, SignatureError
 from chanbridge.tally import Tally
@@ -76,20 +76,35 @@ class Gate:
 
     async def verify(self, channel: AnyChannel, request: HttpRequest) -> None:
         """Let only what the provider sent pass."""
+        verdict = self.judge(channel, request)
+        if verdict is not None:
+            await self.fetch_key(channel, verdict)
+
+    def judge(self, channel: AnyChannel, request: HttpRequest) -> Verdict:
+        """Let only what the provider sent pass; a flow: its key must be fetched for that."""
         if type(channel).verify is Channel.verify:
             raise Refused(404, "no_webhooks")
         try:
-            verdict = channel.verify(request)
-            if verdict is not None:
-                await self._driver.run(verdict, channel)
-        except SignatureError as error:
-            raise Refused(403, "signature") from error
-        except PayloadError as error:
-            raise Refused(400, "malformed") from error
-        except SendError as error:  # the provider's key cannot be had just now
-            raise Refused(503, "key_unavailable", LATER) from error
+            return channel.verify(request)
         except Exception as error:
-            raise self._blame(channel, "verify", error) from error
+            raise self._refused(channel, error) from error
+
+    async def fetch_key(self, channel: AnyChannel, verdict: Flow[None]) -> None:
+        """Go on with a verification that asks the provider."""
+        try:
+            await self._driver.run(verdict, channel)
+        except Exception as error:
+            raise self._refused(channel, error) from error
+
+    def _refused(self, channel: AnyChannel, error: Exception) -> Refused:
+        match error:
+            case SignatureError():
+                return Refused(403, "signature")
+            case PayloadError():
+                return Refused(400, "malformed")
+            case SendError():  # the provider's key cannot be had just now
+                return Refused(503, "key_unavailable", LATER)
+        return self._blame(channel, "verify", error)
 
     async def accepts(self, name: str, request: HttpRequest, at: dt.datetime | None = None) -> bool:
         """Say whether an account takes a request that came in elsewhere, now or as of a time."""

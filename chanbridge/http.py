@@ -27,8 +27,10 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_fields",)
 
     def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
-        pairs = fields.items() if isinstance(fields, Mapping) else fields
         self._fields: dict[str, str] = {}
+        if not fields:
+            return
+        pairs = fields.items() if isinstance(fields, Mapping) else fields
         for name, value in pairs:
             key = name.lower()
             self._fields[key] = f"{self._fields[key]}, {value}" if key in self._fields else value

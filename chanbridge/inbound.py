@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -29,12 +28,20 @@ MAX_BODY = 4 * 1024 * 1024
 Observer = Callable[[Arrival, Stored], None]
 
 
-class Sorted(NamedTuple):
-    """Events with their accounts, wakes, and how many events nobody owns."""
-
-    events: list[Event]
-    wakes: list[Wake]
-    strays: int
+def _ours(channel: AnyChannel, found: Sequence[Found]) -> tuple[list[Event], list[Wake], dict[int, Event]]:
+    """Give the events of an account itself, its wakes, and the events of others by their place."""
+    name = channel.account.name
+    events: list[Event] = []
+    wakes: list[Wake] = []
+    others: dict[int, Event] = {}
+    for item in found:
+        if isinstance(item, Wake):
+            wakes.append(item)
+        elif not item.account_id or channel.owns(item.account_id):
+            events.append(msgspec.structs.replace(item, account=name))
+        else:
+            others[len(events) + len(others)] = item
+    return events, wakes, others
 
 
 class Receiver:
@@ -71,7 +78,9 @@ class Receiver:
             if handshake is not None:
                 return handshake
             self._gate.typed(channel, request)
-            await self._gate.verify(channel, request)
+            verdict = self._gate.judge(channel, request)
+            if verdict is not None:
+                await self._gate.fetch_key(channel, verdict)
             found = await self._take(name, channel, request)
         except Refused as refused:
             return self.refuse(refused, name, request.peer)
@@ -142,8 +151,11 @@ class Receiver:
     ) -> Arrival:
         problem = parsed.problem
         try:
-            accepts = Acceptance(self._gate, request, at if again else None)
-            events, wakes, strays = await self._sort(channel, parsed.found, accepts)
+            events, wakes, others = _ours(channel, parsed.found)
+            strays = 0
+            if others:
+                accepts = Acceptance(self._gate, request, at if again else None)
+                events, strays = await self._owned(channel, events, others, accepts)
         except Exception as error:  # the plugin's `owns`
             blame_plugin(self.tally, channel, "owns", error)
             events, wakes, strays = [], [], 0
@@ -157,20 +169,23 @@ class Receiver:
             account=channel.account.name, at=at, events=events, wakes=wakes, state=state, reason=reason
         )
 
-    async def _sort(self, channel: AnyChannel, found: Sequence[Found], accepts: Acceptance) -> Sorted:
-        name = channel.account.name
-        events: list[Event] = []
-        wakes: list[Wake] = []
-        for item in found:
-            if isinstance(item, Wake):
-                wakes.append(item)
-            elif not item.account_id or channel.owns(item.account_id):
-                events.append(item.replace(account=name))
+    async def _owned(
+        self, channel: AnyChannel, ours: list[Event], others: dict[int, Event], accepts: Acceptance
+    ) -> tuple[list[Event], int]:
+        """Give the events in their order, those of other accounts among them; and how many nobody owns."""
+        placed: list[Event] = []
+        strays, rest = 0, iter(ours)
+        for index in range(len(ours) + len(others)):
+            if index not in others:
+                placed.append(next(rest))
+                continue
+            event = others[index]
+            owner = await self.accounts.owner_of(channel.account.name, event.account_id, accepts)
+            if owner:
+                placed.append(event.replace(account=owner))
             else:
-                owner = await self.accounts.owner_of(name, item.account_id, accepts)
-                if owner:
-                    events.append(item.replace(account=owner))
-        return Sorted(events, wakes, len(found) - len(events) - len(wakes))
+                strays += 1
+        return placed, strays
 
     async def _without_files(self, events: list[Event]) -> list[Event]:
         try:
@@ -202,7 +217,7 @@ class Receiver:
             )  # fmt: skip
         if stored.duplicates:
             self.tally.add("duplicates", stored.duplicates)
-        unmapped = sum(isinstance(entry.event, ProviderEvent) for entry in stored.entries)
+        unmapped = sum(type(entry.event) is ProviderEvent for entry in stored.entries)
         if unmapped:
             self.tally.add("provider_events", unmapped)
         for observer in self.observers:

@@ -41,7 +41,7 @@ def parse(channel: AnyChannel, request: HttpRequest) -> Parsed:
 
 def judge(events: Iterable[Event], strays: int, problem: str) -> tuple[RequestState, str]:
     """Say how a request is to be kept, and why."""
-    errors = [event.error for event in events if isinstance(event, ProviderEvent) and event.error]
+    errors = [event.error for event in events if type(event) is ProviderEvent and event.error]
     if problem or errors:
         return "quarantined", _list(list(dict.fromkeys([problem, *errors] if problem else errors)))
     if strays:

@@ -33,11 +33,7 @@ class Watch:
 
     async def over(self, name: str, event: str, work: Awaitable[None]) -> None:
         """Watch one run; raise `TimeoutError` when it takes longer than the limit, if there is one."""
-        loop = asyncio.get_running_loop()
-        run = object()
-        self._runs[run] = _Run(loop.time(), name, event)
-        if self._timer is None:
-            self._timer = loop.call_later(self._slow_s, self._look, loop)
+        run = self.begin(name, event)
         try:
             if self._timeout_s:
                 async with asyncio.timeout(self._timeout_s):
@@ -45,7 +41,20 @@ class Watch:
             else:
                 await work
         finally:
-            self._runs.pop(run, None)
+            self.end(run)
+
+    def begin(self, name: str, event: str) -> object:
+        """Begin to watch a run; give what `end` is to be told."""
+        loop = asyncio.get_running_loop()
+        run = object()
+        self._runs[run] = _Run(loop.time(), name, event)
+        if self._timer is None:
+            self._timer = loop.call_later(self._slow_s, self._look, loop)
+        return run
+
+    def end(self, run: object) -> None:
+        """Say that a run has ended."""
+        if self._runs.pop(run, None) is None:
             self._slow.discard(run)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:

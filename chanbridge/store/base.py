@@ -7,7 +7,7 @@ holds one is named by ``owner``, and what it holds is free again after ``until``
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -101,7 +101,7 @@ class Journal(Protocol):
     windows: dict[str, int | None]  # account -> seconds for which a message opens the service window
     matching: dict[str, Matching]  # account -> how far the words of an answer are matched
 
-    async def append(self, arrival: Arrival) -> Stored:
+    def append(self, arrival: Arrival) -> Awaitable[Stored]:
         """Keep a request, its new events, its wakes and its cursor, all or nothing."""
         ...
 

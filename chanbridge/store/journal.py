@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -83,9 +83,9 @@ class Journal(Looking):
         self.windows: dict[str, int | None] = {}  # account -> seconds that a message opens
         self.matching: dict[str, Matching] = {}  # account -> how far its words are matched
 
-    async def append(self, arrival: Arrival) -> Stored:
+    def append(self, arrival: Arrival) -> Awaitable[Stored]:
         """Keep a request, its new events, its wakes and its cursor, all or nothing."""
-        return await self._engine.write_with_others(self._append, arrival)
+        return self._engine.write_with_others(self._append, arrival)
 
     def _append(self, arrivals: list[Arrival], connection: sqlite3.Connection) -> list[Stored]:
         visit = Visit(connection)

@@ -4,7 +4,6 @@ import pytest
 
 import chanbridge as cb
 from chanbridge.store.base import Settled
-from chanbridge.store.sqlite import VERSION, SqliteStore
 from tests.store.samples import at, failed, lease, outgoing, words
 
 BACK = -3000
@@ -96,20 +95,3 @@ async def test_a_clock_that_is_only_slow_changes_nothing(store):
     then = await lease(store, now=at(100))
 
     assert (early, len(then)) == ([], 1)
-
-
-async def test_a_file_of_the_first_schema_is_brought_up_to_date(store, tmp_path):
-    await store.outbox.add(outgoing("Hello"))
-    for table in ("sending", "holds"):
-        await store.engine.write(lambda c, table=table: c.execute(f"ALTER TABLE {table} DROP COLUMN since"))
-    await store.engine.write(lambda c: c.execute("PRAGMA user_version = 1"))
-    await store.close()
-
-    await (grown := SqliteStore(tmp_path / "chanbridge.db")).start()
-    await grown.outbox.hasten(at(0))
-    lanes = await lease(grown)
-    version = await grown.engine.read(lambda c: c.execute("PRAGMA user_version").fetchone()[0])
-    await grown.close()
-
-    assert [words(lane) for lane in lanes] == ["Hello"]
-    assert version == VERSION

@@ -1,0 +1,61 @@
+"""Files that an earlier chanbridge wrote: brought up to date as they are opened, with all that is in them."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from chanbridge.model.codec import encode_event
+from chanbridge.store.sqlite import VERSION, SqliteStore, statements
+from tests.store.samples import at, bring, lease, outgoing, said, words
+
+FIRST = Path(__file__).with_name("schema_1.sql")
+
+
+def columns(path):
+    with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {
+            name: {row[1] for row in connection.execute(f"PRAGMA table_info({name})")} for (name,) in tables
+        }
+
+
+def first_file(path, event=None):
+    """Write a file as version 0.1.0 did, with an event of number 7."""
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements(FIRST.read_text()):
+            connection.execute(statement)
+        if event is not None:
+            connection.execute(
+                "INSERT INTO events (seq, id, conversation, type, at, data) VALUES (7, 'e', ?, ?, 0, ?)",
+                (event.key, event.type, encode_event(event.replace(id="e"))),
+            )
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+
+
+async def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path):
+    first_file(tmp_path / "old.db")
+
+    old, new = SqliteStore(tmp_path / "old.db"), SqliteStore(tmp_path / "new.db")
+    for store in (old, new):
+        await store.start()
+    version = await old.engine.read(lambda c: c.execute("PRAGMA user_version").fetchone()[0])
+    await old.outbox.add(outgoing("Hello"))
+    await old.outbox.hasten(at(0))
+    lanes = await lease(old)
+    for store in (old, new):
+        await store.close()
+
+    assert version == VERSION
+    assert [words(lane) for lane in lanes] == ["Hello"]
+    assert columns(tmp_path / "old.db") == columns(tmp_path / "new.db")
+
+
+async def test_events_of_a_grown_file_are_numbered_on(tmp_path):
+    first_file(tmp_path / "old.db", said().replace(conversation=None))
+    store = SqliteStore(tmp_path / "old.db")
+    await store.start()
+    [event] = await bring(store, said(id="msg-TEST-2"))
+    await store.close()
+
+    assert int(event.sequence, 16) == 8
