@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from chanbridge.model.events import Event
@@ -67,7 +67,11 @@ class Handlers:
         """Run every handler that wants an event, ``def`` ones in a thread; raise what one raises."""
         for handler in self._handlers:
             if handler.wants(event):
-                await watch.over(handler.name, event.id, _run(handler, event, desk, threads))
+                run = watch.begin(handler.name, event.id)
+                try:
+                    await watch.limited(_run(handler, event, desk, threads))
+                finally:
+                    watch.end(run)
 
 
 def is_async(call: Callable[..., Any]) -> bool:
@@ -77,16 +81,25 @@ def is_async(call: Callable[..., Any]) -> bool:
 
 async def _run(handler: Handler, event: Event, desk: Desk, threads: Threads) -> None:
     """Run a handler; it is done when all that it began is on disk."""
-    told = handler.wants_conversation and event.conversation
-    talk = Talk(desk, event, handler.name) if told else None
-    args = (event, talk) if handler.wants_conversation else (event,)
+    if not handler.wants_conversation:
+        await _call(handler, threads, event)
+        return
+    talk = Talk(desk, event, handler.name) if event.conversation else None
     try:
-        if handler.is_async:
-            await handler.call(*args)
-        else:
-            outcome = await threads.run(handler.call, *args)
-            if inspect.isawaitable(outcome):
-                await outcome
+        await _call(handler, threads, event, talk)
     finally:
         for sending in talk.begun if talk else ():
             await sending.settled()
+
+
+def _call(handler: Handler, threads: Threads, *args: object) -> Awaitable[object]:
+    if handler.is_async:
+        called: Awaitable[object] = handler.call(*args)
+        return called
+    return _call_in_thread(handler, threads, *args)
+
+
+async def _call_in_thread(handler: Handler, threads: Threads, *args: object) -> None:
+    outcome = await threads.run(handler.call, *args)
+    if inspect.isawaitable(outcome):
+        await outcome

@@ -16,6 +16,7 @@ from chanbridge.channel import Channel
 from chanbridge.config import Settings
 from chanbridge.dispatch import Dispatcher, by_conversation
 from chanbridge.fetching import Fetcher
+from chanbridge.handlers import Handlers
 from chanbridge.hooks import Sink
 from chanbridge.http import HttpRequest, HttpResponse
 from chanbridge.inbound import Receiver
@@ -253,12 +254,13 @@ class Runtime:
         """Wait for news of a message, or for the time to look again; on any loop."""
         await at_home(self._home, lambda: self._news.wait(message))
 
-    async def _handle(self, entry: Entry) -> None:
+    def _handle(self, entry: Entry) -> Awaitable[None]:
         event = entry.event
         channel = self._bridge.accounts.get(event.account)
         if channel is not None:
             self._bridge.hooks.received(channel.account, event)
-        await self._bridge.handlers.run(event, self._bridge, self._threads, self._watch)
+        handlers: Handlers = self._bridge.handlers
+        return handlers.run(event, self._bridge, self._threads, self._watch)
 
     def _observe(self, channel: Channel[Any], request: HttpRequest, response: HttpResponse) -> None:
         self._bridge.hooks.request(channel.account, request, response)

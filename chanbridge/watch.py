@@ -35,13 +35,17 @@ class Watch:
         """Watch one run; raise `TimeoutError` when it takes longer than the limit, if there is one."""
         run = self.begin(name, event)
         try:
-            if self._timeout_s:
-                async with asyncio.timeout(self._timeout_s):
-                    await work
-            else:
-                await work
+            await self.limited(work)
         finally:
             self.end(run)
+
+    def limited(self, work: Awaitable[None]) -> Awaitable[None]:
+        """Put the limit on a run, if there is one."""
+        return self._within_limit(work) if self._timeout_s else work
+
+    async def _within_limit(self, work: Awaitable[None]) -> None:
+        async with asyncio.timeout(self._timeout_s):
+            await work
 
     def begin(self, name: str, event: str) -> object:
         """Begin to watch a run; give what `end` is to be told."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from collections import OrderedDict
+from collections.abc import Iterable
 from functools import partial
 
-from chanbridge.model.codec import decode_event
-from chanbridge.model.events import Event
 from chanbridge.store.base import Batch, Entry
+from chanbridge.store.blocks import entries_of
 from chanbridge.store.engine import Engine
 
 BATCH = 64
-"""Most events of one conversation in one lease: the rest comes with the next."""
+"""As many events of one conversation in one lease, or a row more: the rest comes with the next."""
 RECENT = 2048
+"""How many rows of events are kept at hand."""
 LOOK_S = 1.0
 """How often leases that nobody has renewed are looked for, at most."""
 _NEXT = (
@@ -37,13 +38,13 @@ class Dispatch:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._recent: OrderedDict[int, Event] = OrderedDict()
+        self._recent: OrderedDict[int, list[Entry]] = OrderedDict()
         self._looked = 0.0  # when lapsed leases were looked for
 
     def offer(self, entries: list[Entry]) -> None:
-        """Keep new events at hand, so that they need not be read back."""
-        for entry in entries:
-            self._recent[entry.seq] = entry.event
+        """Keep new events of a conversation at hand, so that they need not be read back."""
+        if len(entries) <= BATCH:
+            self._recent[entries[-1].seq] = entries
         while len(self._recent) > RECENT:
             self._recent.popitem(last=False)
 
@@ -92,15 +93,23 @@ class Dispatch:
     def _events(
         self, connection: sqlite3.Connection, consumer: str, conversation: str, position: int
     ) -> list[Entry]:
+        """Give the next events of a conversation; at least one row of them, if there is any."""
+        found: list[Entry] = []
         rows = connection.execute(_NEXT, (conversation, position, consumer, BATCH)).fetchall()
-        return [Entry(row[0], self._event(connection, row[0]), conversation) for row in rows]
+        for (seq,) in rows:
+            found += self._row(connection, conversation, seq, found[-1].seq if found else position)
+            if len(found) >= BATCH:
+                break
+        return found
 
-    def _event(self, connection: sqlite3.Connection, seq: int) -> Event:
+    def _row(
+        self, connection: sqlite3.Connection, conversation: str, seq: int, after: int
+    ) -> Iterable[Entry]:
         known = self._recent.pop(seq, None)
         if known is not None:
-            return known
+            return (entry for entry in known if entry.seq > after)
         row = connection.execute("SELECT data FROM events WHERE seq = ?", (seq,)).fetchone()
-        return decode_event(row[0])
+        return entries_of(seq, conversation, row[0], after)
 
     async def done(self, consumer: str, owner: str, positions: dict[str, int]) -> bool:
         """Write down how far conversations were handled, and give them back; say whether one has more."""

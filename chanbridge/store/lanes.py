@@ -7,7 +7,7 @@ import sqlite3
 from chanbridge.channel import Gesture
 from chanbridge.model.address import Conversation
 from chanbridge.model.base import Ref
-from chanbridge.model.codec import decode_event
+from chanbridge.store import blocks
 from chanbridge.store.base import Lane, Queued
 from chanbridge.store.documents import unpack_as
 from chanbridge.store.places import context_of, load
@@ -117,6 +117,5 @@ def _target(connection: sqlite3.Connection, account: str, ref: Ref | None) -> Re
     ).fetchone()
     if row:
         return ref.replace(external=row[0])
-    row = connection.execute("SELECT data FROM events WHERE id = ?", (ref.id,)).fetchone()
-    message = getattr(decode_event(row[0]), "message", None) if row else None
+    message = getattr(blocks.find(connection, ref.id), "message", None)
     return ref.replace(external=message.external[0].id) if message and message.external else ref

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 import msgspec
 
 from chanbridge.http import Headers, HttpRequest
-from chanbridge.model.codec import decode_event
 from chanbridge.store.base import Entry, KeptRequest
+from chanbridge.store.blocks import entries_of
 from chanbridge.store.engine import Engine
 
 _ALL = "SELECT * FROM requests WHERE (?1 = '' OR state = ?1) AND id > ?3 ORDER BY id LIMIT ?2"
@@ -38,14 +39,13 @@ class Looking:
     async def events(self, conversation: str = "", after: int = 0, limit: int = 100) -> list[Entry]:
         """List events after a position, of one conversation or of all."""
         sql = (
-            "SELECT seq, data FROM events WHERE seq > ?2 AND conversation = ?1 AND only_for = ''"
+            "SELECT * FROM events WHERE seq > ?2 AND conversation = ?1 AND only_for = ''"
             " ORDER BY seq LIMIT ?3"
             if conversation
-            else "SELECT seq, data FROM events WHERE seq > ?2 AND ?1 = '' AND only_for = ''"
-            " ORDER BY seq LIMIT ?3"
+            else "SELECT * FROM events WHERE seq > ?2 AND ?1 = '' AND only_for = '' ORDER BY seq LIMIT ?3"
         )
         return await self._engine.read(
-            lambda c: [_entry(row) for row in c.execute(sql, (conversation, after, limit))]
+            lambda c: _entries(c.execute(sql, (conversation, after, limit)), after)[:limit]
         )
 
     async def last(self) -> int:
@@ -67,9 +67,10 @@ class Looking:
         return {"quarantined": 0, "unowned": 0, **found}
 
 
-def _entry(row: sqlite3.Row) -> Entry:
-    event = decode_event(row[1])
-    return Entry(row[0], event, event.key)
+def _entries(rows: Iterable[sqlite3.Row], after: int) -> list[Entry]:
+    return [
+        entry for row in rows for entry in entries_of(row["seq"], row["conversation"], row["data"], after)
+    ]
 
 
 def _request(row: sqlite3.Row) -> KeptRequest:

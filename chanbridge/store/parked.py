@@ -6,7 +6,7 @@ import sqlite3
 from functools import partial
 from typing import Any
 
-from chanbridge.store import marks
+from chanbridge.store import blocks, marks
 from chanbridge.store.engine import Engine
 
 
@@ -69,12 +69,7 @@ def _resume(connection: sqlite3.Connection, row: sqlite3.Row, position: int) -> 
 def _show_again(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
     """Queue an event once more, for one consumer, behind what its conversation has gone on to."""
     seq = marks.last(connection, "events") + 1
-    connection.execute(
-        "INSERT INTO events (seq, id, conversation, type, at, request, only_for, data)"
-        " SELECT ?, id || ' ' || hex(randomblob(8)), conversation, type, at, request, ?, data"
-        " FROM events WHERE seq = ?",
-        (seq, row["consumer"], int(row["ref"])),
-    )
+    blocks.show_again(connection, int(row["ref"]), seq, row["consumer"])
     marks.advance(connection, "events", seq)
     connection.execute(
         "INSERT OR IGNORE INTO pending (consumer, conversation, position) VALUES (?, ?, ?)",

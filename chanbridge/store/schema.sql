@@ -19,15 +19,14 @@ CREATE TABLE marks (                       -- numbers that only grow
     last INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE events (
-    seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
+CREATE TABLE events (                      -- a row for what a request brings to a conversation
+    seq INTEGER PRIMARY KEY,               -- of the last in it
+    id TEXT NOT NULL UNIQUE,               -- of the first in it
     conversation TEXT NOT NULL,
-    type TEXT NOT NULL,
     at REAL NOT NULL,
     request INTEGER,
     only_for TEXT NOT NULL DEFAULT '',     -- a consumer that is shown a parked event once more
-    data BLOB NOT NULL
+    data BLOB NOT NULL                     -- a CloudEvent a line
 ) STRICT;
 CREATE INDEX events_conversation ON events (conversation, seq, only_for);
 

@@ -25,6 +25,7 @@ _TO_2 = (
     "CREATE TABLE marks (name TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     "INSERT INTO marks SELECT 'events', seq FROM sqlite_sequence WHERE name = 'events'",
     "INSERT INTO marks SELECT 'requests', coalesce(max(id), 0) FROM requests",
+    "ALTER TABLE events DROP COLUMN type",
     "DROP INDEX pending_due",
     "CREATE INDEX pending_due ON pending (consumer, due) WHERE owner = ''",
 )

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from chanbridge.model.address import Contact, Conversation
 from chanbridge.model.events import Event
-from chanbridge.store import marks
+from chanbridge.store import blocks, marks
 from chanbridge.store.base import Entry
+from chanbridge.store.blocks import Block
 
 Stated = tuple[str, Conversation, Contact | None]
 """What decides where an event belongs: our account, the conversation and the contact that it names."""
@@ -25,7 +26,6 @@ _REQUEST = (
     "INSERT INTO requests (id, account, at, method, url, headers, body, state, reason)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_EVENT = "INSERT INTO events (seq, id, conversation, type, at, request, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _WINDOW = (
     "UPDATE conversations SET"
     " window_by = CASE WHEN ?1 >= coalesce(window_until, 0) THEN ?2 ELSE window_by END,"
@@ -62,7 +62,7 @@ class Visit:
         self.last_request = marks.last(connection, "requests")
         self._at = (self.last_event, self.last_request)  # as it is written down
         self._requests: list[Row] = []
-        self._events: list[Row] = []
+        self._events: list[Block] = []
         self._windows: dict[str, Row] = {}
 
     def request(self, *row: object) -> int:
@@ -74,8 +74,12 @@ class Visit:
     def event(self, drawn: Drawn, at: float, request: int | None, data: bytes) -> None:
         """Gather an event."""
         seq, event, key = drawn
-        self._events.append((seq, event.id, key, event.type, at, request, data))
-        self.queued.setdefault(key, seq - 1)
+        if self._events and self._events[-1].takes(key, request):
+            self._events[-1].seq = seq
+            self._events[-1].lines.append(data)
+        else:
+            self._events.append(Block(seq, event.id, key, at, request, data))
+            self.queued.setdefault(key, seq - 1)
 
     def window(self, key: str, until: float, by: str) -> None:
         """Gather a window that a message opens."""
@@ -89,7 +93,7 @@ class Visit:
             self.connection.executemany(_REQUEST, self._requests)
             self._requests = []
         if self._events:
-            self.connection.executemany(_EVENT, self._events)
+            blocks.write(self.connection, self._events)
             self._events = []
         if self._windows:
             self.connection.executemany(_WINDOW, list(self._windows.values()))
