@@ -101,6 +101,10 @@ class Accounts(Mapping[str, AnyChannel]):
     def __getitem__(self, name: str) -> AnyChannel:
         return self._channels[name]
 
+    def find(self, name: str) -> AnyChannel | None:
+        """Give a channel if there is one: `Mapping.get` would raise an exception and catch it."""
+        return self._channels.get(name)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._channels)
 

@@ -38,7 +38,7 @@ class Gate:
 
     def enter(self, name: str, request: HttpRequest, below: str) -> AnyChannel:
         """Give the channel of an account whose path and addresses let the request in."""
-        channel = self._accounts.get(name)
+        channel = self._accounts.find(name)
         if channel is None:
             if name in self._accounts.broken:
                 raise Refused(503, "plugin", LATER)  # the provider shall come again when it is mended

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from chanbridge.accounts import Accounts, AnyChannel, Clock, utc_now
-from chanbridge.channel import Found
+from chanbridge.channel import Channel, Found
 from chanbridge.gate import LATER, Acceptance, Gate, Refused, blame_plugin
 from chanbridge.http import Headers, HttpRequest, HttpResponse
 from chanbridge.intake import Parsed, judge, parse, place_of
@@ -25,6 +25,7 @@ from chanbridge.transport.drive import Driver
 _log = logging.getLogger(__name__)
 
 MAX_BODY = 4 * 1024 * 1024
+OK = HttpResponse()
 Observer = Callable[[Arrival, Stored], None]
 
 
@@ -227,6 +228,8 @@ class Receiver:
                 _log.error("observer.failed", extra={"error": type(error).__name__, "at": place_of(error)})
 
     def _acknowledge(self, channel: AnyChannel, request: HttpRequest, found: list[Found]) -> HttpResponse:
+        if type(channel).acknowledge is Channel.acknowledge:
+            return OK
         try:
             answer = channel.acknowledge(request, found)
             if not isinstance(answer, HttpResponse):

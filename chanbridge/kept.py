@@ -20,9 +20,12 @@ def _credentials(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def kept_request(request: HttpRequest, token: str = "") -> HttpRequest:
     """Give a verified webhook as the journal may keep it; ``token`` is its secret piece of the path."""
+    credentials = _credentials(tuple(request.headers.fields))
+    if not (credentials or token or "?" in request.url):
+        return request
     url = request.url.replace(token, MASK) if token else request.url
     headers = request.headers
-    if credentials := _credentials(tuple(headers)):
+    if credentials:
         headers = Headers({**headers, **dict.fromkeys(credentials, MASK)})
     return HttpRequest(
         method=request.method,

@@ -20,16 +20,14 @@ KEEP_S = 8 * 24 * 3600  # providers retry for up to seven days
 
 def dedupe_key(event: Event) -> bytes:
     """Give the key of an event whose account is known: 16 bytes."""
+    if type(event) is MessageReceived and event.provider_id and event.segment is None:
+        return external_key(event.account, event.provider_id)
     return hashlib.blake2b(_identity(event), digest_size=16).digest()
 
 
 def external_key(account: str, external: str) -> bytes:
     """Give the dedupe key of a message by the provider's id: a message is found by it, too."""
-    return hashlib.blake2b(_external(account, external), digest_size=16).digest()
-
-
-def _external(account: str, external: str) -> bytes:
-    return f"{account}\nmessage\n{external}".encode()
+    return hashlib.blake2b(f"{account}\nmessage\n{external}".encode(), digest_size=16).digest()
 
 
 def new_keys(connection: sqlite3.Connection, keys: Sequence[tuple[bytes, float, str, int]]) -> set[bytes]:
@@ -49,10 +47,10 @@ def is_timeless(event: Event) -> bool:
 
 
 def _identity(event: Event) -> bytes:
-    if isinstance(event, MessageReceived) and event.provider_id and event.segment is None:
-        return _external(event.account, event.provider_id)
     named: tuple[str, ...]
     match event:
+        case MessageReceived(provider_id=id, segment=None) if id:  # an echo is known as the message is
+            return f"{event.account}\nmessage\n{id}".encode()
         case MessageStatus(target=target, recipient=recipient, fact=fact):
             named = (target.external or target.id, recipient, str(event.step), fact)
         case ReactionChanged(provider_id=id) if id:

@@ -31,7 +31,7 @@ Work = Callable[[sqlite3.Connection], T]
 GROUP = 200
 """Most pieces of work in a group: for so long the event loop does nothing else."""
 BUSY_MS = 15_000
-QUICK_S = 0.002
+QUICK_S = 0.005
 """While a commit takes no longer, the event loop waits for it."""
 CHECKPOINT_ROWS = 4000
 """After so many changed rows the thread copies the log into the file."""
@@ -125,10 +125,10 @@ class Engine:
         return at_home(self._loop, lambda: self._at_home(work, item))
 
     async def _at_home(self, work: Callable[..., Any], item: Any) -> Any:
+        self._check_open()  # it may have been closed meanwhile
         return await self._queued(work, item)
 
     def _queued(self, work: Callable[..., Any], item: Any) -> asyncio.Future[Any]:
-        self._check_open()
         future: asyncio.Future[Any] = self._loop.create_future()
         self._queue.append(_Job(work, future, item))
         if not self._turning:

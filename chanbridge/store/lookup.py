@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-SIZES = (1, 4, 16, 64, 256)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """How many rows of values a statement has: few, so that the prepared ones are used again."""
 
 

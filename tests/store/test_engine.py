@@ -190,3 +190,87 @@ def test_every_commit_is_synced(tmp_path):
     assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
     assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     connection.close()
+
+
+def in_thread(engine):
+    """Note for each commit whether it ran in a thread of its own."""
+    threads, commit = [], engine._make_durable
+
+    def noted():
+        threads.append(threading.current_thread() is not threading.main_thread())
+        return commit()
+
+    engine._make_durable = noted
+    return threads
+
+
+@pytest.mark.parametrize(("quick_s", "beside"), [(1000.0, False), (-1.0, True)])
+async def test_the_loop_waits_for_the_disk_only_while_it_is_quick(open_engine, monkeypatch, quick_s, beside):
+    monkeypatch.setattr(engine_module, "QUICK_S", quick_s)
+    threads = in_thread(open_engine)
+    for n in range(3):
+        await open_engine.write(insert(n))
+
+    assert threads == [beside] * 3
+    assert await count(open_engine) == 3
+
+
+async def test_a_disk_that_gets_quick_again_is_waited_for_again(open_engine, monkeypatch):
+    monkeypatch.setattr(engine_module, "QUICK_S", 1000.0)
+    open_engine._took = 2000.0
+    threads = in_thread(open_engine)
+    for n in range(2):
+        await open_engine.write(insert(n))
+
+    assert threads == [True, False]
+
+
+async def test_the_log_is_copied_into_the_file_by_the_thread(open_engine, monkeypatch, tmp_path):
+    monkeypatch.setattr(engine_module, "CHECKPOINT_ROWS", 10)
+    monkeypatch.setattr(engine_module, "QUICK_S", 1000.0)
+    threads = in_thread(open_engine)
+    empty = (tmp_path / "test.db").stat().st_size
+    for n in range(40):
+        await open_engine.write(lambda c, n=n: c.execute("INSERT INTO things VALUES (?)", (n * 2**40,)))
+    await open_engine.write(lambda c: c.execute("CREATE TABLE more (n INTEGER)"))
+
+    assert 2 <= sum(threads) <= 5
+    assert (tmp_path / "test.db").stat().st_size > empty
+
+
+async def test_work_that_is_done_together_gets_all_items_that_have_queued(open_engine):
+    groups = []
+
+    def together(items, connection):
+        groups.append(list(items))
+        connection.executemany("INSERT INTO things VALUES (?)", [(n,) for n in items])
+        return [n * 10 for n in items]
+
+    results = await asyncio.gather(*(open_engine.write_with_others(together, n) for n in range(5)))
+
+    assert results == [0, 10, 20, 30, 40]
+    assert groups == [[0, 1, 2, 3, 4]]
+
+
+async def test_a_bad_item_takes_no_other_with_it(open_engine):
+    def together(items, connection):
+        connection.executemany("INSERT INTO things VALUES (?)", [(n,) for n in items])
+        return items
+
+    outcomes = await asyncio.gather(
+        *(open_engine.write_with_others(together, n) for n in [1, 2, 2, 3]), return_exceptions=True
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [int, int, sqlite3.IntegrityError, int]
+    assert await count(open_engine) == 3
+
+
+async def test_another_loop_may_write_with_others(open_engine):
+    def together(items, connection):
+        connection.executemany("INSERT INTO things VALUES (?)", [(n,) for n in items])
+        return items
+
+    async def elsewhere():
+        return await open_engine.write_with_others(together, 7)
+
+    assert await asyncio.to_thread(asyncio.run, elsewhere()) == 7
