@@ -179,3 +179,18 @@ async def test_no_more_people_are_remembered_than_fit(store, monkeypatch):
         await bring(store, said(id=f"msg-TEST-{number}", sender=f"+1202555010{number}"))
 
     assert len(store.journal.recall._places) == len(store.journal.recall._spots) == 2
+
+
+async def test_what_was_gathered_is_written_before_the_store_is_asked(store):
+    store.journal.windows = {"main": 3600}
+    await bring(store, hello(1))
+    later = hello(2).replace(time=at(1000))
+    by_number = cb.Conversation(address=f"pigeon:{NUMBERS[0]}")
+    opted = cb.ConsentChanged(
+        account="main", granted=False, conversation=by_number, provider_id="in-TEST", time=at(1000)
+    )
+
+    [_, told_of] = await bring(store, later, opted, now=at(1000))
+
+    assert told_of.conversation.address == f"pigeon:{IDS[0]}"
+    assert told_of.conversation.window.expires_at == at(1000 + 3600)
