@@ -12,7 +12,7 @@ from chanbridge.accounts import Accounts, AnyChannel, Clock, utc_now
 from chanbridge.channel import Channel, Found
 from chanbridge.gate import LATER, Acceptance, Gate, Refused, blame_plugin
 from chanbridge.http import Headers, HttpRequest, HttpResponse
-from chanbridge.intake import Parsed, judge, parse, place_of
+from chanbridge.intake import Parsed, judge, mended, parse, place_of
 from chanbridge.kept import kept_request, may_hold_files
 from chanbridge.media import MediaService
 from chanbridge.model.errors import SendError
@@ -202,12 +202,22 @@ class Receiver:
         except Exception as error:  # an event that cannot be written must not lose the request
             _log.error("journal.failed", extra={"account": arrival.account, "error": type(error).__name__,
                                                 "at": place_of(error)})  # fmt: skip
-            arrival = msgspec.structs.replace(
-                arrival, events=[], state="quarantined", reason=f"cannot be written: {type(error).__name__}"
-            )
-            stored = await self._journal.append(arrival)
+            arrival, stored = await self._keep_what_can_be(arrival, error)
         self._tell(arrival, stored)
         return stored
+
+    async def _keep_what_can_be(self, arrival: Arrival, error: Exception) -> tuple[Arrival, Stored]:
+        """Set a request aside, with those of its events that can be written."""
+        events = [mended(event) for event in arrival.events]
+        reason = f"cannot be written: {type(error).__name__}"
+        aside = msgspec.structs.replace(arrival, events=events, state="quarantined", reason=reason)
+        try:
+            return aside, await self._journal.append(aside)
+        except StoreError:
+            raise
+        except Exception:  # it was no event by itself
+            aside.events = []
+            return aside, await self._journal.append(aside)
 
     def _tell(self, arrival: Arrival, stored: Stored) -> None:
         if arrival.state != "ok":

@@ -10,6 +10,7 @@ import msgspec
 from chanbridge.accounts import AnyChannel
 from chanbridge.channel import Found, told
 from chanbridge.http import HttpRequest
+from chanbridge.model.codec import encode_event
 from chanbridge.model.errors import PayloadError
 from chanbridge.model.events import Event, ProviderEvent, Wake
 from chanbridge.store.base import RequestState
@@ -52,6 +53,30 @@ def judge(events: Iterable[Event], strays: int, problem: str) -> tuple[RequestSt
 def _list(problems: list[str]) -> str:
     more = len(problems) - MOST
     return "; ".join([*problems[:MOST], f"and {more} more"] if more > 0 else problems)
+
+
+def mended(event: Event) -> Event:
+    """Give an event, or if it cannot be written a `ProviderEvent` that says so, with its raw if that can be."""
+    try:
+        encode_event(event)
+    except Exception as error:
+        raw = event.raw if event.raw and _is_text(event.raw.body) else None
+        return ProviderEvent(
+            account=event.account,
+            account_id=event.account_id,
+            provider_type="malformed",
+            error=f"cannot be written: {type(error).__name__}",
+            raw=raw,
+        )
+    return event
+
+
+def _is_text(words: str) -> bool:
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def place_of(error: BaseException) -> str:

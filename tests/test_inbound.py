@@ -525,6 +525,28 @@ async def test_an_event_that_cannot_be_written_is_set_aside_with_its_request(rec
     assert kept.reason.startswith("cannot be written: ")
 
 
+async def test_an_event_that_cannot_be_written_takes_no_other_with_it(receiver, journal):
+    channel = receiver.accounts["main"]
+    sound = channel.event
+
+    def unsound(raw):
+        event = sound(raw)
+        return event.replace(provider_id="\ud800") if event.provider_id == "msg-TEST-2" else event
+
+    channel.event = unsound
+    await receiver.receive("main", pigeon_webhook(*(call(f"msg-TEST-{n}", str(n)) for n in (1, 2, 3))))
+    taken = [entry.event for entry in await journal.events()]
+    channel.event = sound
+    [kept] = await journal.requests("quarantined")
+    again = await receiver.replay(kept)
+
+    assert [event.type for event in taken] == ["message.received", "provider.event", "message.received"]
+    assert taken[1].error == "cannot be written: ValidationError"
+    assert b"msg-TEST-2" in taken[1].raw.content
+    assert [entry.event.message.plain for entry in again.entries] == ["2"]
+    assert await journal.requests("quarantined") == []
+
+
 async def test_counts_that_cannot_be_written_are_counted_on(receiver, journal, monkeypatch):
     async def full(name, by):
         raise StoreError("database or disk is full")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from pathlib import Path
 from socket import socket
@@ -63,6 +64,7 @@ async def _serve(bridge: Bridge, listening: socket, as_json: bool) -> int:
             print_json({"url": url, "webhooks": {name: f"{url}/in/{name}" for name in bridge.accounts}})
         else:
             click.echo(f"listening on {url}")
+        gc.freeze()  # what is there by now stays: the collector need not look at it again and again
         await stop.wait()
         note("stopping ...")
     return 0
