@@ -56,7 +56,7 @@ def _list(problems: list[str]) -> str:
 
 
 def mended(event: Event) -> Event:
-    """Give an event, or if it cannot be written a `ProviderEvent` that says so, with its raw if that can be."""
+    """Give an event; if it cannot be written, a `ProviderEvent` that says so, with its raw if that can be."""
     try:
         encode_event(event)
     except Exception as error:

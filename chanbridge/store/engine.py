@@ -28,8 +28,8 @@ from chanbridge.threads import at_home
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741
 Work = Callable[[sqlite3.Connection], T]
-GROUP = 200
-"""Most pieces of work in a group: for so long the event loop does nothing else."""
+GROUP = 400
+"""Most that a group of several pieces of work weighs: for so long the event loop does nothing else."""
 BUSY_MS = 15_000
 QUICK_S = 0.005
 """While a commit takes no longer, the event loop waits for it."""
@@ -45,6 +45,7 @@ class _Job(NamedTuple):
     work: Callable[..., Any]
     future: asyncio.Future[Any]
     item: Any = None  # of work that many do together
+    weight: int = 1
 
 
 ALONE: Any = object()
@@ -113,24 +114,24 @@ class Engine:
         return result
 
     def write_with_others(
-        self, work: Callable[[list[I], sqlite3.Connection], list[T]], item: I
+        self, work: Callable[[list[I], sqlite3.Connection], list[T]], item: I, weight: int = 1
     ) -> Awaitable[T]:
         """Run work on an item and on whatever else has queued for the same work, as `write` does."""
-        return self._soon(work, item)
+        return self._soon(work, item, weight)
 
-    def _soon(self, work: Callable[..., Any], item: Any) -> Awaitable[Any]:
+    def _soon(self, work: Callable[..., Any], item: Any, weight: int = 1) -> Awaitable[Any]:
         self._check_open()
         if asyncio.get_running_loop() is self._loop:
-            return self._queued(work, item)
-        return at_home(self._loop, lambda: self._at_home(work, item))
+            return self._queued(work, item, weight)
+        return at_home(self._loop, lambda: self._at_home(work, item, weight))
 
-    async def _at_home(self, work: Callable[..., Any], item: Any) -> Any:
+    async def _at_home(self, work: Callable[..., Any], item: Any, weight: int) -> Any:
         self._check_open()  # it may have been closed meanwhile
-        return await self._queued(work, item)
+        return await self._queued(work, item, weight)
 
-    def _queued(self, work: Callable[..., Any], item: Any) -> asyncio.Future[Any]:
+    def _queued(self, work: Callable[..., Any], item: Any, weight: int) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._queue.append(_Job(work, future, item))
+        self._queue.append(_Job(work, future, item, weight))
         if not self._turning:
             self._turning = True
             self._still.clear()
@@ -215,7 +216,11 @@ class Engine:
     def _group(self) -> list[_Job]:
         if self._alone:
             return [self._alone.popleft()]
-        return [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
+        group = [self._queue.popleft()]
+        weight = group[0].weight
+        while self._queue and (weight := weight + self._queue[0].weight) <= GROUP:
+            group.append(self._queue.popleft())
+        return group
 
     def _commit(self, group: list[_Job], results: list[Any]) -> None:
         """Commit here while the disk is quick: to hand it to the thread costs more than it takes."""

@@ -85,7 +85,7 @@ class Journal(Looking):
 
     def append(self, arrival: Arrival) -> Awaitable[Stored]:
         """Keep a request, its new events, its wakes and its cursor, all or nothing."""
-        return self._engine.write_with_others(self._append, arrival)
+        return self._engine.write_with_others(self._append, arrival, max(1, len(arrival.events)))
 
     def _append(self, arrivals: list[Arrival], connection: sqlite3.Connection) -> list[Stored]:
         visit = Visit(connection)

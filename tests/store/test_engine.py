@@ -274,3 +274,17 @@ async def test_another_loop_may_write_with_others(open_engine):
         return await open_engine.write_with_others(together, 7)
 
     assert await asyncio.to_thread(asyncio.run, elsewhere()) == 7
+
+
+async def test_heavy_work_does_not_hold_the_loop_together(open_engine):
+    groups = []
+
+    def together(items, connection):
+        groups.append(list(items))
+        return items
+
+    half = engine_module.GROUP // 2
+    weights = [half, half, 1, 5 * half, half]
+    await asyncio.gather(*(open_engine.write_with_others(together, n, n) for n in weights))
+
+    assert groups == [[half, half], [1], [5 * half], [half]]
