@@ -31,9 +31,9 @@ def find(recall: Recall, event: MessageReceived) -> Place | None:
 
 
 def wanted(event: MessageReceived) -> tuple[Place, Sequence[str]]:
-    """Give the place that a plain event asks for, and the other addresses that must lead there."""
+    """Give the place that a plain event asks for, and the addresses that must lead there."""
     place = _place(event)
-    return place, [known.address for known in stated_by(place.conversation, event)[1:]]
+    return place, [known.address for known in stated_by(place.conversation, event)]
 
 
 def remember(recall: Recall, event: Event, key: str) -> None:

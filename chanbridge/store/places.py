@@ -66,10 +66,24 @@ def place(
 def _settle(connection: sqlite3.Connection, event: Event, until: float | None, by: str) -> Conversation:
     assert event.conversation
     wanted = event.conversation.replace(account=event.account)
-    if not _touch(connection, wanted.key, until, by):
+    if _is_another_now(connection, wanted) or not _touch(connection, wanted.key, until, by):
         return _find(connection, wanted, event, until, by)
     _learn(connection, wanted, event)
     return wanted
+
+
+def _is_another_now(connection: sqlite3.Connection, wanted: Conversation) -> bool:
+    """Say whether an address that once named a conversation is somebody else's by now."""
+    return _leads_to(connection, wanted) not in {None, wanted.key}
+
+
+def _leads_to(connection: sqlite3.Connection, wanted: Conversation) -> str | None:
+    if wanted.thread or wanted.kind != "direct":
+        return None
+    row = connection.execute(
+        "SELECT conversation FROM aliases WHERE account = ? AND address = ?", (wanted.account, wanted.address)
+    ).fetchone()
+    return row[0] if row else None
 
 
 def window_of(event: Event, seconds: int | None, now: float) -> tuple[float | None, str]:
@@ -257,15 +271,8 @@ def conversation_of(row: sqlite3.Row) -> Conversation:
 
 
 def known(connection: sqlite3.Connection, conversation: Conversation) -> Conversation | None:
-    """Find the conversation that an address leads to, following aliases."""
-    there = load(connection, conversation.key)
-    if there or conversation.thread:
-        return there
-    row = connection.execute(
-        "SELECT conversation FROM aliases WHERE account = ? AND address = ?",
-        (conversation.account, conversation.address),
-    ).fetchone()
-    return load(connection, row[0]) if row else None
+    """Find the conversation that an address leads to now, which another may have had before."""
+    return load(connection, _leads_to(connection, conversation) or conversation.key)
 
 
 def peek(path: Path, conversation: Conversation) -> Conversation | None:

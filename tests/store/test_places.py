@@ -55,6 +55,21 @@ async def test_a_recycled_number_does_not_lead_to_the_person_who_had_it(store):
     assert (old, new, again) == ("main/US.OLD", "main/US.NEW", "main/US.OLD")
 
 
+async def test_a_number_that_named_a_conversation_and_is_anothers_now_leads_to_them(store):
+    old = await where(store, said(id="1", identities=(phone(ADA),)))
+    await bring(store, said(id="2", identities=(bsuid("US.OLD"), phone(ADA))))
+    new = await where(store, said(id="3", sender="US.NEW", identities=(bsuid("US.NEW"), phone(ADA))))
+    by_number = cb.Conversation(address=f"pigeon:{ADA}", account="main")
+
+    found = await store.outbox.find_conversation(by_number)
+    wrote = await where(store, said(id="4", identities=(phone(ADA),)))
+    again = await where(store, said(id="5", sender="US.OLD", identities=(bsuid("US.OLD"),)))
+
+    assert (old, new) == (f"main/{ADA}", "main/US.NEW")
+    assert (found.key, wrote) == (new, new)
+    assert again == old
+
+
 async def test_two_spellings_of_a_number_are_one_person(store):
     spelt = [cb.Identity(kind="wa_id", value=value) for value in ("5215512345678", "525512345678")]
     one = await where(
