@@ -1,0 +1,6 @@
+"""For all tests, of the core and of the plugins: nothing is measured by a clock, however busy the machine is."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
