@@ -1,4 +1,4 @@
-"""For all tests, of the core and of the plugins: nothing is measured by a clock, however busy the machine is."""
+"""For all tests, of core and plugins: nothing is measured by a clock, however busy the machine is."""
 
 from hypothesis import HealthCheck, settings
 
