@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from chanbridge.hooks import Hooks, Parked
+from chanbridge.intake import place_of
 from chanbridge.store.base import Batch, Dispatch, Entry
 from chanbridge.store.engine import StoreError
 from chanbridge.waiting import rung
@@ -111,16 +112,17 @@ class Dispatcher:
         await asyncio.gather(*self._tasks, *self._loops, return_exceptions=True)
         with contextlib.suppress(StoreError):
             if self._done:
-                await self._store.done(self.consumer, self._owner, self._done)
+                await self._store.done(self.consumer, self._owner, self._done, self._clock())
                 self._done = {}
             await self._store.give_back(self.consumer, self._owner)
 
-    def room(self, now: float) -> tuple[str, float]:
+    def room(self, promised: int) -> tuple[str, float, float]:
         """Say who takes a conversation that is written just now, and until when; nobody if it is too much."""
-        if self._running and self._free > 0:
-            return self._owner, now + LEASE_S
+        now = self._clock().timestamp()
+        if self._running and self._free > promised:
+            return self._owner, now + LEASE_S, now + LEASE_S
         self._crowded = True
-        return "", 0.0
+        return "", 0.0, now
 
     def tell(self, talks: list[Talk]) -> None:
         """Say what is new: what was leased as it was written is begun at once, the rest looked for."""
@@ -154,6 +156,8 @@ class Dispatcher:
             self._wake.clear()
             if self._free > 0:
                 batches = await self._next()
+            else:
+                await self._keep_on()
             for batch in batches:
                 if batch.conversation not in self._ours:
                     self._begin(batch)
@@ -166,10 +170,14 @@ class Dispatcher:
         try:
             await self._keep(now)
             return await self._store.lease(self.consumer, self._owner, now, now + LEASE, self._free)
-        except StoreError as error:
-            _log.error("dispatch.store_failed", extra={"consumer": self.consumer, "error": str(error)})
+        except Exception as error:  # this loop must not end
+            self._store_failed(error)
             await asyncio.sleep(POLL_S)
             return []
+
+    def _store_failed(self, error: Exception) -> None:
+        told = str(error) if isinstance(error, StoreError) else f"{type(error).__name__} at {place_of(error)}"
+        _log.error("dispatch.store_failed", extra={"consumer": self.consumer, "error": told})
 
     def _begin(self, batch: Batch) -> None:
         self._held.add(batch.conversation)
@@ -242,9 +250,9 @@ class Dispatcher:
             self._flush.clear()
             done, self._done = self._done, {}
             try:
-                more = await self._store.done(self.consumer, self._owner, done)
-            except StoreError as error:
-                _log.error("dispatch.store_failed", extra={"consumer": self.consumer, "error": str(error)})
+                more = await self._store.done(self.consumer, self._owner, done, self._clock())
+            except Exception as error:  # this loop must not end
+                self._store_failed(error)
                 self._done = done | self._done
                 self._flush.set()
                 await asyncio.sleep(POLL_S)
@@ -255,8 +263,13 @@ class Dispatcher:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
-            with contextlib.suppress(StoreError):
-                await self._keep(self._clock())
+            await self._keep_on()
+
+    async def _keep_on(self) -> None:
+        try:
+            await self._keep(self._clock())
+        except Exception as error:  # the loop that asks must not end
+            self._store_failed(error)
 
     async def _keep(self, now: dt.datetime) -> None:
         """Renew what is held, and bring near what a clock that was set back has put far away."""

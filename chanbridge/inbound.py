@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -196,28 +197,29 @@ class Receiver:
 
     async def _keep(self, arrival: Arrival) -> Stored:
         try:
-            stored = await self._journal.append(arrival)
+            return await self._append(arrival)
         except StoreError:
             raise
         except Exception as error:  # an event that cannot be written must not lose the request
             _log.error("journal.failed", extra={"account": arrival.account, "error": type(error).__name__,
                                                 "at": place_of(error)})  # fmt: skip
-            arrival, stored = await self._keep_what_can_be(arrival, error)
-        self._tell(arrival, stored)
-        return stored
+            return await self._keep_what_can_be(arrival, error)
 
-    async def _keep_what_can_be(self, arrival: Arrival, error: Exception) -> tuple[Arrival, Stored]:
+    def _append(self, arrival: Arrival) -> Awaitable[Stored]:
+        """Keep it; what is new is told also if whoever waits for that is cancelled."""
+        return self._journal.append(arrival, partial(self._tell, arrival))
+
+    async def _keep_what_can_be(self, arrival: Arrival, error: Exception) -> Stored:
         """Set a request aside, with those of its events that can be written."""
         events = [mended(event) for event in arrival.events]
         reason = f"cannot be written: {type(error).__name__}"
         aside = msgspec.structs.replace(arrival, events=events, state="quarantined", reason=reason)
         try:
-            return aside, await self._journal.append(aside)
+            return await self._append(aside)
         except StoreError:
             raise
         except Exception:  # it was no event by itself
-            aside.events = []
-            return aside, await self._journal.append(aside)
+            return await self._append(msgspec.structs.replace(aside, events=[]))
 
     def _tell(self, arrival: Arrival, stored: Stored) -> None:
         if arrival.state != "ok":

@@ -125,8 +125,9 @@ class Sender:
         try:
             await self._keep(now)
             return await self._store.outbox.lease(self._owner, now, now + LEASE, self._free)
-        except StoreError as error:
-            _log.error("outbox.store_failed", extra={"error": str(error)})
+        except Exception as error:  # this loop must not end
+            told = str(error) if isinstance(error, StoreError) else type(error).__name__
+            _log.error("outbox.store_failed", extra={"error": told})
             await asyncio.sleep(POLL_S)
             return []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import logging
 from collections.abc import Awaitable, Callable
@@ -20,6 +19,7 @@ from chanbridge.handlers import Handlers
 from chanbridge.hooks import Sink
 from chanbridge.http import HttpRequest, HttpResponse
 from chanbridge.inbound import Receiver
+from chanbridge.intake import place_of
 from chanbridge.media import MediaLinks, MediaService
 from chanbridge.model.capabilities import Capabilities
 from chanbridge.model.events import MessageStatus
@@ -28,7 +28,6 @@ from chanbridge.owners import forget, is_dead, new_owner
 from chanbridge.polling import Poller
 from chanbridge.store import opening
 from chanbridge.store.base import Entry, Progress
-from chanbridge.store.engine import StoreError
 from chanbridge.store.replies import Matching
 from chanbridge.threads import Threads, at_home
 from chanbridge.transcode.plan import Step
@@ -272,5 +271,7 @@ class Runtime:
         """Bring what waited too long, and look after the outbox of other processes."""
         while True:
             await asyncio.sleep(SWEEP_S)
-            with contextlib.suppress(StoreError):
+            try:
                 self.tell(await self.store.journal.sweep(self._clock()))
+            except Exception as error:  # this loop must not end
+                _log.error("sweep.failed", extra={"error": type(error).__name__, "at": place_of(error)})

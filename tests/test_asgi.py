@@ -46,7 +46,7 @@ class MemoryJournal:
         self.arrivals = []
         self.counts = {}
 
-    async def append(self, arrival):
+    async def append(self, arrival, told=None):
         self.arrivals.append(arrival)
         return Stored([], 0, len(self.arrivals))
 

@@ -502,7 +502,7 @@ async def test_a_file_inside_a_webhook_is_a_blob_if_it_is_large(receiver, journa
 
 
 async def test_a_store_that_cannot_keep_it_has_the_provider_come_again(receiver, monkeypatch, caplog):
-    async def full(arrival):
+    async def full(arrival, told=None):
         raise StoreError("database or disk is full")
 
     monkeypatch.setattr(receiver._journal, "append", full)

@@ -88,8 +88,11 @@ class Batch(NamedTuple):
 class Room(Protocol):
     """Says whether a consumer can take one more conversation at once."""
 
-    def __call__(self, now: float) -> tuple[str, float]:
-        """Give who takes it, and until when; nobody (an empty name) where there is no room."""
+    def __call__(self, promised: int) -> tuple[str, float, float]:
+        """Give who takes it, until when, and since when it is due; nobody (no name) if there is no room.
+
+        ``promised``: so many were given just now, of which the consumer has not been told yet.
+        """
         ...
 
 
@@ -101,8 +104,11 @@ class Journal(Protocol):
     windows: dict[str, int | None]  # account -> seconds for which a message opens the service window
     matching: dict[str, Matching]  # account -> how far the words of an answer are matched
 
-    def append(self, arrival: Arrival) -> Awaitable[Stored]:
-        """Keep a request, its new events, its wakes and its cursor, all or nothing."""
+    def append(self, arrival: Arrival, told: Callable[[Stored], None] | None = None) -> Awaitable[Stored]:
+        """Keep a request, its new events, its wakes and its cursor, all or nothing.
+
+        ``told`` is called with what came of it when that is on disk, also if the caller has gone by then.
+        """
         ...
 
     async def request(self, id: int) -> KeptRequest | None:
@@ -144,7 +150,7 @@ class Dispatch(Protocol):
         self, consumer: str, owner: str, now: dt.datetime, until: dt.datetime, limit: int
     ) -> list[Batch]: ...
 
-    async def done(self, consumer: str, owner: str, positions: dict[str, int]) -> bool:
+    async def done(self, consumer: str, owner: str, positions: dict[str, int], now: dt.datetime) -> bool:
         """Write down how far conversations were handled, and give them back; say whether one has more."""
         ...
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
 
-from chanbridge.model.codec import decode_event
 from chanbridge.model.events import Event
 from chanbridge.store.base import Entry
+from chanbridge.store.written import unpack
 
 NEAR = 16
 """Among how many rows before an id its event is: ids grow, but other processes mint some, too."""
@@ -49,25 +50,32 @@ def entries_of(seq: int, conversation: str, data: bytes, after: int = 0) -> Iter
     """Read the events of a row that come after a position."""
     lines = data.split(b"\n")
     first = seq - len(lines) + 1
+    account = unquote(conversation.partition("/")[0])
     for number, line in enumerate(lines, first):
         if number > after:
-            yield Entry(number, decode_event(line), conversation)
+            yield Entry(number, unpack(line, account), conversation)
 
 
-def show_again(connection: sqlite3.Connection, seq: int, to: int, consumer: str) -> None:
-    """Write an event down once more under another number, for one consumer."""
+def show_again(connection: sqlite3.Connection, seq: int, to: int, consumer: str) -> bool:
+    """Write an event down once more under another number, for one consumer; False if it is gone."""
     row = connection.execute("SELECT * FROM events WHERE seq >= ? ORDER BY seq LIMIT 1", (seq,)).fetchone()
-    line = row["data"].split(b"\n")[seq - row["seq"] - 1]
+    lines = row["data"].split(b"\n") if row else []
+    if not lines or seq <= row["seq"] - len(lines):
+        return False
+    line = lines[seq - row["seq"] - 1]
     connection.execute(
         "INSERT INTO events (seq, id, conversation, at, request, only_for, data)"
         " VALUES (?, ? || ' ' || hex(randomblob(8)), ?, ?, ?, ?, ?)",
         (to, row["id"], row["conversation"], row["at"], row["request"], consumer, line),
     )
+    return True
 
 
 def find(connection: sqlite3.Connection, id: str) -> Event | None:
     """Find an event by its id."""
-    rows = connection.execute("SELECT data FROM events WHERE id <= ? ORDER BY id DESC LIMIT ?", (id, NEAR))
+    rows = connection.execute(
+        "SELECT data FROM events WHERE id <= ? AND only_for = '' ORDER BY id DESC LIMIT ?", (id, NEAR)
+    )
     named = id.encode()
     lines = (line for row in rows for line in row[0].split(b"\n") if named in line)
-    return next((event for event in map(decode_event, lines) if event.id == id), None)
+    return next((event for event in (unpack(line, "") for line in lines) if event.id == id), None)

@@ -37,7 +37,9 @@ def new_keys(connection: sqlite3.Connection, keys: Sequence[tuple[bytes, float, 
 
 def known_again(connection: sqlite3.Connection, key: bytes, now: float) -> bool:
     """Say whether what nothing tells from a repeat comes later than a repeat would, and remember that."""
-    again = connection.execute("UPDATE seen SET at = ? WHERE key = ? AND at < ?", (now, key, now - MINUTE))
+    again = connection.execute(  # what was seen later than now was seen before the clock was set back
+        "UPDATE seen SET at = ?1 WHERE key = ?2 AND NOT at BETWEEN ?1 - ?3 AND ?1 + ?3", (now, key, MINUTE)
+    )
     return again.rowcount == 1
 
 

@@ -15,7 +15,7 @@ from chanbridge.store.engine import Engine
 BATCH = 64
 """As many events of one conversation in one lease, or a row more: the rest comes with the next."""
 RECENT = 2048
-"""How many rows of events are kept at hand."""
+"""How many events are kept at hand."""
 LOOK_S = 1.0
 """How often leases that nobody has renewed are looked for, at most."""
 _NEXT = (
@@ -28,7 +28,7 @@ _DONE = (
     " (SELECT 1 FROM events WHERE conversation = ?2 AND seq > ?4 AND only_for IN ('', ?1))"
 )
 _MORE = (
-    "UPDATE pending SET position = ?4, owner = '', until = 0, due = 0, attempt = 0"
+    "UPDATE pending SET position = ?4, owner = '', until = 0, due = ?5, attempt = 0"
     " WHERE consumer = ?1 AND conversation = ?2 AND owner = ?3"
 )
 
@@ -39,14 +39,16 @@ class Dispatch:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._recent: OrderedDict[int, list[Entry]] = OrderedDict()
-        self._looked = 0.0  # when lapsed leases were looked for
+        self._kept = 0  # events in that
+        self._looked: dict[str, float] = {}  # when lapsed leases of a consumer were looked for
 
     def offer(self, entries: list[Entry]) -> None:
         """Keep new events of a conversation at hand, so that they need not be read back."""
         if len(entries) <= BATCH:
             self._recent[entries[-1].seq] = entries
-        while len(self._recent) > RECENT:
-            self._recent.popitem(last=False)
+            self._kept += len(entries)
+        while self._kept > RECENT:
+            self._kept -= len(self._recent.popitem(last=False)[1])
 
     async def lease(
         self, consumer: str, owner: str, now: dt.datetime, until: dt.datetime, limit: int
@@ -59,7 +61,7 @@ class Dispatch:
     def _lease(
         self, consumer: str, owner: str, now: float, until: float, limit: int, connection: sqlite3.Connection
     ) -> list[Batch]:
-        self._free_lapsed(connection, now)
+        self._free_lapsed(connection, consumer, now)
         rows = connection.execute(
             "SELECT conversation, position, attempt FROM pending"
             " WHERE consumer = ? AND owner = '' AND due <= ? ORDER BY due LIMIT ?",
@@ -80,14 +82,17 @@ class Dispatch:
             batches.append(Batch(consumer, conversation, entries, attempt))
         return batches
 
-    def _free_lapsed(self, connection: sqlite3.Connection, now: float) -> None:
-        """Free what nobody has renewed. No index knows these: each lease would have to keep it."""
-        if abs(now - self._looked) >= LOOK_S:
-            self._looked = now
+    def _free_lapsed(self, connection: sqlite3.Connection, consumer: str, now: float) -> None:
+        """Free what nobody has renewed. No index knows these: each lease would have to keep it.
+
+        Only of the consumer that asks, which has renewed its own just now.
+        """
+        if abs(now - self._looked.get(consumer, 0.0)) >= LOOK_S:
+            self._looked[consumer] = now
             connection.execute(
                 "UPDATE pending SET owner = '', until = 0, due = min(due, ?1)"
-                " WHERE owner <> '' AND until <= ?1",
-                (now,),
+                " WHERE consumer = ?2 AND owner <> '' AND until <= ?1",
+                (now, consumer),
             )
 
     def _events(
@@ -107,21 +112,28 @@ class Dispatch:
     ) -> Iterable[Entry]:
         known = self._recent.pop(seq, None)
         if known is not None:
+            self._kept -= len(known)
             return (entry for entry in known if entry.seq > after)
         row = connection.execute("SELECT data FROM events WHERE seq = ?", (seq,)).fetchone()
         return entries_of(seq, conversation, row[0], after)
 
-    async def done(self, consumer: str, owner: str, positions: dict[str, int]) -> bool:
+    async def done(self, consumer: str, owner: str, positions: dict[str, int], now: dt.datetime) -> bool:
         """Write down how far conversations were handled, and give them back; say whether one has more."""
-        return await self._engine.write(partial(self._done, consumer, owner, positions))
+        work = partial(self._done, consumer, owner, positions, now.timestamp())
+        return await self._engine.write(work, last=True)
 
     def _done(
-        self, consumer: str, owner: str, positions: dict[str, int], connection: sqlite3.Connection
+        self,
+        consumer: str,
+        owner: str,
+        positions: dict[str, int],
+        now: float,
+        connection: sqlite3.Connection,
     ) -> bool:
         where = [(consumer, conversation, owner, position) for conversation, position in positions.items()]
         if connection.executemany(_DONE, where).rowcount == len(where):
             return False
-        return connection.executemany(_MORE, where).rowcount > 0
+        return connection.executemany(_MORE, [(*one, now) for one in where]).rowcount > 0
 
     async def renew(self, consumer: str, owner: str, conversation: str, until: dt.datetime) -> bool:
         """Hold a conversation longer; False if it is no longer held."""
@@ -185,7 +197,7 @@ class Dispatch:
         self, consumer: str, owner: str, entry: Entry, error: str, now: float, stop: bool,
         connection: sqlite3.Connection,
     ) -> None:  # fmt: skip
-        key = entry.event.key
+        key = entry.key
         held = connection.execute(
             "SELECT 1 FROM pending WHERE consumer = ? AND conversation = ? AND owner = ?",
             (consumer, key, owner),
@@ -204,7 +216,7 @@ class Dispatch:
                 (entry.seq - 1, consumer, key, owner),
             )
         else:
-            self._done(consumer, owner, {key: entry.seq}, connection)
+            self._done(consumer, owner, {key: entry.seq}, now, connection)
 
     async def pending(self) -> int:
         """Count the conversations that have events to come."""

@@ -21,47 +21,21 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from chanbridge.store import jobs
+from chanbridge.store.jobs import Job, Kind, StoreError
+from chanbridge.store.wal import BUSY_MS, Log, connect
 from chanbridge.threads import at_home
+
+__all__ = ["Engine", "StoreError", "connect"]
 
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741
 Work = Callable[[sqlite3.Connection], T]
-GROUP = 400
-"""Most that a group of several pieces of work weighs: for so long the event loop does nothing else."""
-BUSY_MS = 15_000
+Done = list[tuple[Job, Any]]
 QUICK_S = 0.005
 """While a commit takes no longer, the event loop waits for it."""
-CHECKPOINT_ROWS = 4000
-"""After so many changed rows the thread copies the log into the file."""
-
-
-class StoreError(Exception):
-    """The store cannot keep anything now: the disk is full or read-only, or the file is locked."""
-
-
-class _Job(NamedTuple):
-    work: Callable[..., Any]
-    future: asyncio.Future[Any]
-    item: Any = None  # of work that many do together
-    weight: int = 1
-
-
-ALONE: Any = object()
-"""The item of work that is nobody else's."""
-
-
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open the file with the settings that durability needs (WAL, a full fsync at each commit)."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
-    connection.row_factory = sqlite3.Row
-    for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
-                   "cache_size=-16384", "wal_autocheckpoint=4000"):  # fmt: skip
-        connection.execute(f"PRAGMA {pragma}")
-    if read_only:
-        connection.execute("PRAGMA query_only=ON")
-    return connection
 
 
 class Engine:
@@ -71,8 +45,8 @@ class Engine:
         self.path = path
         self.undone: Callable[[], None] = lambda: None  # told when work is rolled back
         self._open = False
-        self._queue: deque[_Job] = deque()
-        self._alone: deque[_Job] = deque()  # what failed together, before anything else
+        self._queue: deque[Job] = deque()
+        self._alone: deque[Job] = deque()  # what failed together, before anything else
         self._turning = False
         self._still = asyncio.Event()
         self._slow: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -83,60 +57,82 @@ class Engine:
         try:
             self._writer = connect(self.path)
             self._writer.execute("PRAGMA busy_timeout=0")  # the loop does not wait
-            self._writer.execute("PRAGMA wal_autocheckpoint=0")  # nor does it copy the log
             self._reader = connect(self.path, read_only=True)
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {error}") from error
         self._loop = asyncio.get_running_loop()
+        self._log = Log(self.path)
         self._took = 0.0  # by the last commit, seconds
-        self._copied = 0  # rows changed when the log was copied into the file last
+        self._closing: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._wait, name="chanbridge-disk", daemon=True)
         self._thread.start()
         self._readers = ThreadPoolExecutor(1, "chanbridge-read")  # one: a connection is nobody else's
         self._open = True
 
     async def close(self) -> None:
-        """Finish what has queued, then stop."""
-        if not self._open:
-            return
-        self._open = False
+        """Finish what has queued, then stop; that goes on also if whoever waits for it is cancelled."""
+        if self._open:
+            self._open = False
+            self._closing = self._loop.create_task(self._close())
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         if self._turning:
             await self._still.wait()
         self._slow.put(None)
         await self._beside(self._thread.join)
+        self._log.copy(self._writer)
         self._writer.close()
         await self._beside(self._reader.close)
         self._readers.shutdown(wait=False)
+        self._closing = None
 
-    async def write(self, work: Work[T]) -> T:
-        """Run work in a durable transaction; return when it is on disk. Any loop may ask."""
-        result: T = await self._soon(work, ALONE)
+    async def write(self, work: Work[T], *, last: bool = False) -> T:
+        """Run work in a durable transaction; return when it is on disk. Any loop may ask.
+
+        ``last``: its place among what has queued does not matter.
+        """
+        result: T = await self._soon(work, "last" if last else "alone")
         return result
 
     def write_with_others(
-        self, work: Callable[[list[I], sqlite3.Connection], list[T]], item: I, weight: int = 1
+        self,
+        work: Callable[[list[I], sqlite3.Connection], list[T]],
+        item: I,
+        weight: int = 1,
+        told: Callable[[T], None] | None = None,
     ) -> Awaitable[T]:
-        """Run work on an item and on whatever else has queued for the same work, as `write` does."""
-        return self._soon(work, item, weight)
+        """Run work on an item, and on those that have queued beside it for the same work, as `write` does.
 
-    def _soon(self, work: Callable[..., Any], item: Any, weight: int = 1) -> Awaitable[Any]:
+        ``told`` is called with the result when it is on disk, also if the caller has gone by then.
+        """
+        return self._soon(work, "shared", item, weight, told)
+
+    def _soon(
+        self,
+        work: Callable[..., Any],
+        kind: Kind,
+        item: Any = None,
+        weight: int = 1,
+        told: Callable[[Any], None] | None = None,
+    ) -> Awaitable[Any]:
         self._check_open()
         if asyncio.get_running_loop() is self._loop:
-            return self._queued(work, item, weight)
-        return at_home(self._loop, lambda: self._at_home(work, item, weight))
+            return self._queued(Job(work, self._loop.create_future(), kind, item, weight, told))
+        return at_home(self._loop, lambda: self._from_elsewhere(work, kind, item, weight, told))
 
-    async def _at_home(self, work: Callable[..., Any], item: Any, weight: int) -> Any:
+    async def _from_elsewhere(self, work: Callable[..., Any], *how: Any) -> Any:
         self._check_open()  # it may have been closed meanwhile
-        return await self._queued(work, item, weight)
+        return await self._queued(Job(work, self._loop.create_future(), *how))
 
-    def _queued(self, work: Callable[..., Any], item: Any, weight: int) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._queue.append(_Job(work, future, item, weight))
+    def _queued(self, job: Job) -> asyncio.Future[Any]:
+        self._queue.append(job)
         if not self._turning:
             self._turning = True
             self._still.clear()
             self._loop.call_soon(self._gather)
-        return future
+        return job.future
 
     async def read(self, work: Work[T]) -> T:
         """Run work that only reads, in a thread that nothing else can keep busy. Any loop may ask."""
@@ -144,7 +140,7 @@ class Engine:
         try:
             return await self._beside(work, self._reader)
         except sqlite3.Error as error:
-            raise _explain(error) from error
+            raise jobs.failure(error) from error
 
     async def _beside(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, work, *args)
@@ -158,7 +154,7 @@ class Engine:
     def _gather(self, known: int = 0) -> None:
         """Begin as soon as a turn of the loop has brought nothing new: until then more is coming."""
         queued = len(self._queue)
-        if known < queued < GROUP:
+        if known < queued < jobs.GROUP:
             self._loop.call_soon(self._gather, queued)
         else:
             self._begin()
@@ -200,42 +196,34 @@ class Engine:
         refused = [*self._alone, *self._queue]
         self._alone.clear()
         self._queue.clear()
-        _refuse(refused, _failure(problem))
+        jobs.refuse(refused, jobs.failure(problem))
         self._begin()
 
     def _run(self) -> None:
-        group = self._group()
+        group = [self._alone.popleft()] if self._alone else jobs.take(self._queue)
         try:
-            results = _results(group, self._writer)
+            done = jobs.do(group, self._writer)
         except BaseException as error:  # every caller must get its answer
             self._undo()
             self._failed(group, error)
         else:
-            self._commit(group, results)
+            self._commit(done)
 
-    def _group(self) -> list[_Job]:
-        if self._alone:
-            return [self._alone.popleft()]
-        group = [self._queue.popleft()]
-        weight = group[0].weight
-        while self._queue and (weight := weight + self._queue[0].weight) <= GROUP:
-            group.append(self._queue.popleft())
-        return group
-
-    def _commit(self, group: list[_Job], results: list[Any]) -> None:
+    def _commit(self, done: Done) -> None:
         """Commit here while the disk is quick: to hand it to the thread costs more than it takes."""
-        if self._took <= QUICK_S and self._writer.total_changes - self._copied < CHECKPOINT_ROWS:
-            self._ended(group, results, self._make_durable())
-        else:
-            self._slow.put(partial(self._commit_beside, group, results))
-
-    def _commit_beside(self, group: list[_Job], results: list[Any]) -> None:
+        if self._took > QUICK_S or self._log.is_long():
+            self._slow.put(partial(self._commit_beside, done))
+            return
         problem = self._make_durable()
-        if self._writer.total_changes - self._copied >= CHECKPOINT_ROWS:
-            self._copied = self._writer.total_changes
-            with contextlib.suppress(sqlite3.Error):  # somebody reads: later
-                self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        self._back(self._ended, group, results, problem)
+        self._settle(done, problem)
+        self._loop.call_soon(self._gather)
+
+    def _commit_beside(self, done: Done) -> None:
+        problem = self._make_durable()
+        self._back(self._settle, done, problem)
+        if self._log.is_long():
+            self._log.copy(self._writer)
+        self._back(self._gather)
 
     def _make_durable(self) -> Exception | None:
         began = time.monotonic()
@@ -248,29 +236,27 @@ class Engine:
             self._took = time.monotonic() - began
         return None
 
-    def _ended(self, group: list[_Job], results: list[Any], problem: Exception | None) -> None:
+    def _settle(self, done: Done, problem: Exception | None) -> None:
         if problem is None:
-            self._done(group, results)
+            jobs.settle(done)
         else:
-            self._failed(group, problem)
+            self._fail([job for job, _ in done], problem)
 
-    def _done(self, group: list[_Job], results: list[Any]) -> None:
-        for job, result in zip(group, results, strict=True):
-            if not job.future.done():  # else its caller was cancelled: the work is on disk all the same
-                job.future.set_result(result)
+    def _failed(self, group: list[Job], error: BaseException) -> None:
+        self._fail(group, error)
         self._loop.call_soon(self._gather)
 
-    def _failed(self, group: list[_Job], error: BaseException) -> None:
+    def _fail(self, group: list[Job], error: BaseException) -> None:
+        """Try those that failed together again, each alone."""
+        self.undone()
         if len(group) == 1:
-            _refuse(group, error)
+            jobs.refuse(group, error)
         else:
             self._alone.extend(group)
-        self._loop.call_soon(self._gather)
 
     def _undo(self) -> None:
         with contextlib.suppress(sqlite3.Error):  # it is tried again before the next begins
             if self._writer.in_transaction:
-                self.undone()
                 self._writer.execute("ROLLBACK")
 
     def _wait(self) -> None:
@@ -278,34 +264,7 @@ class Engine:
             slow()
 
     def _back(self, step: Callable[..., None], *args: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to be told
+        try:
             self._loop.call_soon_threadsafe(step, *args)
-
-
-def _results(group: list[_Job], connection: sqlite3.Connection) -> list[Any]:
-    """Do the work of a group in order; what is shared is done once, for all of its items."""
-    shared: dict[Callable[..., Any], list[Any]] = {}
-    for job in group:
-        if job.item is not ALONE:
-            shared.setdefault(job.work, []).append(job.item)
-    done = {work: iter(work(items, connection)) for work, items in shared.items()}
-    return [job.work(connection) if job.item is ALONE else next(done[job.work]) for job in group]
-
-
-def _refuse(jobs: list[_Job], error: BaseException) -> None:
-    for job in jobs:
-        if not job.future.done():
-            job.future.set_exception(_explain(error))
-
-
-def _explain(error: BaseException) -> BaseException:
-    """Say that the store failed, where it was the store and not the work."""
-    if type(error) in {sqlite3.OperationalError, sqlite3.DatabaseError, sqlite3.InternalError}:
-        return _failure(error)
-    return error
-
-
-def _failure(error: BaseException) -> StoreError:
-    explained = StoreError(str(error))
-    explained.__cause__ = error
-    return explained
+        except RuntimeError:  # the loop has closed: nobody is left to be told, and to go on
+            self._undo()

@@ -9,13 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import random
 import sqlite3
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
-from chanbridge.model.codec import encode_event
 from chanbridge.model.events import Event, MessageReceived, MessageStatus
 from chanbridge.model.ids import new_id
 from chanbridge.model.media import Media
@@ -38,8 +37,9 @@ from chanbridge.store.lookup import rows
 from chanbridge.store.places import place
 from chanbridge.store.recall import Place, Recall
 from chanbridge.store.replies import Matching
-from chanbridge.store.targets import about, at_home, unpack
+from chanbridge.store.targets import about, at_home
 from chanbridge.store.visit import Drawn, Visit, entries
+from chanbridge.store.written import pack, unpack
 
 ANY = Matching()
 _FORGET = (  # of a request that may be run again, what it brought must stay known
@@ -54,11 +54,15 @@ _NEW_QUEUE = (
 
 
 class _Named(NamedTuple):
-    """An event with its dedupe key, and the id that its message gets, if it has one."""
+    """An event with its dedupe key and its id, which is its message's, too, if it has one.
+
+    All ids of a request are minted in the order of its events: a row is found by the first of them.
+    """
 
     event: Event
     key: bytes
-    message: str
+    id: str
+    message: bool
     plain: MessageReceived | None
 
 
@@ -83,24 +87,25 @@ class Journal(Looking):
         self.windows: dict[str, int | None] = {}  # account -> seconds that a message opens
         self.matching: dict[str, Matching] = {}  # account -> how far its words are matched
 
-    def append(self, arrival: Arrival) -> Awaitable[Stored]:
+    def append(self, arrival: Arrival, told: Callable[[Stored], None] | None = None) -> Awaitable[Stored]:
         """Keep a request, its new events, its wakes and its cursor, all or nothing."""
-        return self._engine.write_with_others(self._append, arrival, max(1, len(arrival.events)))
+        return self._engine.write_with_others(self._append, arrival, max(1, len(arrival.events)), told)
 
     def _append(self, arrivals: list[Arrival], connection: sqlite3.Connection) -> list[Stored]:
-        visit = Visit(connection)
+        self.recall.begin(connection)
+        visit = Visit(connection, self.recall.menuless)
         drafts = [_draft(visit, arrival) for arrival in arrivals]
         visit.fresh = new_keys(
             connection,
             [
-                (named.key, draft.now, named.message, draft.request)
+                (named.key, draft.now, named.id if named.message else "", draft.request)
                 for draft in drafts
                 for named in draft.named
             ],
         )
         self._recall(connection, drafts)
         added = [self._add_all(visit, draft) for draft in drafts]
-        held = visit.finish(self._queue, drafts[-1].now)
+        held = visit.finish(self._queue)
         return [
             Stored(entries(drawn, held), duplicates, draft.request, visit.files)
             for draft, (drawn, duplicates) in zip(drafts, added, strict=True)
@@ -109,7 +114,6 @@ class Journal(Looking):
     def _recall(self, connection: sqlite3.Connection, drafts: list[_Draft]) -> None:
         """Ask at once where all belong of whom we do not know that yet."""
         recall = self.recall
-        recall.begin(connection)
         plain = [named.plain for draft in drafts for named in draft.named if named.plain is not None]
         recall.look_up(
             connection, [familiar.wanted(said) for said in plain if familiar.find(recall, said) is None]
@@ -129,98 +133,96 @@ class Journal(Looking):
 
     def _add(self, visit: Visit, named: _Named, draft: _Draft) -> Iterable[Drawn] | None:
         """Add one event, unless it must wait for others. None: it is known already."""
-        event, key, message, plain = named
+        event, key, id, has_message, plain = named
         if key in visit.fresh:
             visit.fresh.discard(key)  # the next one is a repeat
         elif not (is_timeless(event) and known_again(visit.connection, key, draft.now)):
             return None
         found = familiar.find(self.recall, plain) if plain is not None else None
         if plain is not None and found is not None:
-            return (self._add_familiar(visit, plain, found, message, draft),)
+            return (self._add_familiar(visit, plain, found, id, draft),)
         visit.write()  # what it asks for may be among that
         whole = segments.join(visit.connection, event, draft.now) if event.segment else event
-        return self._place(visit, whole, draft.arrival.at, draft.request, message) if whole else ()
+        return self._place(visit, whole, draft.arrival.at, draft.request, id, has_message) if whole else ()
 
     def _add_familiar(
-        self, visit: Visit, event: MessageReceived, place: Place, message: str, draft: _Draft
+        self, visit: Visit, event: MessageReceived, place: Place, id: str, draft: _Draft
     ) -> Drawn:
         until = familiar.window(event, place, self.windows.get(event.account), draft.now)
         if until:
             visit.window(place.key, until, "message")
-        told = familiar.placed(event, place, message)
-        return self._draw(visit, told, draft.arrival.at, draft.request, message, place.key)
+        told = familiar.placed(event, place, id)
+        return self._draw(visit, told, draft.arrival.at, draft.request, id, place.key)
 
     def _place(
-        self, visit: Visit, event: Event, at: dt.datetime, request: int | None, message: str = ""
+        self,
+        visit: Visit,
+        event: Event,
+        at: dt.datetime,
+        request: int | None,
+        id: str,
+        has_message: bool = False,
     ) -> list[Drawn]:
         """Put a new event where it belongs: its conversation, its target, its option, the queues."""
         connection, now = visit.connection, at.timestamp()
         if isinstance(event, MessageStatus):
             event = at_home(connection, event)
         placed = place(connection, event, self.windows, now, visit)
-        told = about(connection, _identify(placed, message) if message else placed, now)
+        told = about(connection, _identify(placed, id) if has_message else placed, now)
         if told is None:
             return []
         resolved = replies.resolve(connection, told, now, self._matching(event), visit)
         key = resolved.key
         if key in visit.menuless:
             familiar.remember(self.recall, event, key)
-        id = message if isinstance(resolved, MessageReceived) else ""
         return [self._draw(visit, resolved, at, request, id, key)]
 
     def _matching(self, event: Event) -> Matching:
         return self.matching.get(event.account, ANY)
 
     def _draw(
-        self, visit: Visit, event: Event, at: dt.datetime, request: int | None, message: str, key: str
+        self, visit: Visit, event: Event, at: dt.datetime, request: int | None, id: str, key: str
     ) -> Drawn:
         """Write an event down for every consumer. An event that holds a message has the message's id."""
         visit.last_event = seq = visit.last_event + 1
-        event = msgspec.structs.replace(
-            event, id=message or _id_of(event), recorded_at=at, sequence=f"{seq:016x}"
-        )
+        event = msgspec.structs.replace(event, id=id, recorded_at=at, sequence=f"{seq:016x}")
         drawn = Drawn(seq, event, key)
-        visit.event(drawn, at.timestamp(), request, encode_event(event))
+        visit.event(drawn, at.timestamp(), request, pack(event))
         for media in media_of(event):
             visit.files = True
             _want(visit.connection, event.account, media)
         return drawn
 
-    def place(
-        self, connection: sqlite3.Connection, event: Event, at: dt.datetime, message: str = ""
-    ) -> list[Entry]:
+    def place(self, connection: sqlite3.Connection, event: Event, at: dt.datetime) -> list[Entry]:
         """Put an event that comes without a request where it belongs, within a transaction."""
-        visit = Visit(connection)
-        drawn = self._place(visit, event, at, None, message)
-        return entries(drawn, visit.finish(self._queue, at.timestamp()))
+        visit = Visit(connection, set())
+        drawn = self._place(visit, event, at, None, new_id(), _has_message(event))
+        return entries(drawn, visit.finish(self._queue))
 
     def insert(self, connection: sqlite3.Connection, event: Event, at: dt.datetime) -> Entry:
         """Write down an event that is placed already, within a transaction."""
-        visit = Visit(connection)
-        drawn = self._draw(visit, event, at, None, "", event.key)
-        return entries([drawn], visit.finish(self._queue, at.timestamp()))[0]
+        visit = Visit(connection, set())
+        drawn = self._draw(visit, event, at, None, _id_of(event), event.key)
+        return entries([drawn], visit.finish(self._queue))[0]
 
-    def _queue(
-        self, connection: sqlite3.Connection, queued: dict[str, int], now: float
-    ) -> dict[str, tuple[str, ...]]:
+    def _queue(self, connection: sqlite3.Connection, queued: dict[str, int]) -> dict[str, tuple[str, ...]]:
         """Note that consumers have something to see; say which were leased to this process at once."""
         held: dict[str, tuple[str, ...]] = {}
         for consumer in self.consumers:
-            for key in self._queue_for(connection, consumer, queued, now):
+            for key in self._queue_for(connection, consumer, queued):
                 held[key] = (*held.get(key, ()), consumer)
         return held
 
-    def _queue_for(
-        self, connection: sqlite3.Connection, consumer: str, queued: dict[str, int], now: float
-    ) -> list[str]:
+    def _queue_for(self, connection: sqlite3.Connection, consumer: str, queued: dict[str, int]) -> list[str]:
         keys = [(key,) for key in queued]
         there = {row[0] for row in rows(connection, _QUEUED, keys, consumer)}
         room = self.rooms.get(consumer)
-        held, added = [], []
+        held: list[str] = []
+        added: list[tuple[object, ...]] = []
         for key, position in queued.items():
             if key not in there:
-                owner, until = room(now) if room else ("", 0.0)
-                added.append((consumer, key, position, until, owner, until))
+                owner, until, due = room(len(held)) if room else ("", 0.0, 0.0)
+                added.append((consumer, key, position, due, owner, until))
                 if owner:
                     held.append(key)
         connection.executemany(_NEW_QUEUE, added)
@@ -241,11 +243,13 @@ class Journal(Looking):
 
     def _sweep(self, now: dt.datetime, slices: int, connection: sqlite3.Connection) -> list[Entry]:
         at = now.timestamp()
-        late = connection.execute("DELETE FROM waiting WHERE until <= ? RETURNING data", (at,)).fetchall()
-        events = [unpack(row[0]) for row in late]
+        late = connection.execute(
+            "DELETE FROM waiting WHERE until <= ? RETURNING account, data", (at,)
+        ).fetchall()
+        events = [unpack(row[1], row[0]) for row in late]
         brought = [self.insert(connection, event, now) for event in events]
         for event in segments.overdue(connection, at):
-            brought.extend(self.place(connection, event, now, new_id()))
+            brought.extend(self.place(connection, event, now))
         for _ in range(slices):
             self._slice = (self._slice + 1) % SLICES
             connection.execute(_FORGET, (*slice_of_keys(self._slice), at - KEEP_S))
@@ -262,8 +266,11 @@ def _draft(visit: Visit, arrival: Arrival) -> _Draft:
 
 def _name(event: Event) -> _Named:
     plain = familiar.plain(event)
-    has_message = plain is not None or isinstance(getattr(event, "message", None), Message)
-    return _Named(event, dedupe_key(event), new_id() if has_message else "", plain)
+    return _Named(event, dedupe_key(event), new_id(), plain is not None or _has_message(event), plain)
+
+
+def _has_message(event: Event) -> bool:
+    return isinstance(getattr(event, "message", None), Message)
 
 
 def _id_of(event: Event) -> str:

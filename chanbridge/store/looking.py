@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import msgspec
 
@@ -45,7 +46,7 @@ class Looking:
             else "SELECT * FROM events WHERE seq > ?2 AND ?1 = '' AND only_for = '' ORDER BY seq LIMIT ?3"
         )
         return await self._engine.read(
-            lambda c: _entries(c.execute(sql, (conversation, after, limit)), after)[:limit]
+            lambda c: list(islice(_entries(c.execute(sql, (conversation, after, limit)), after), limit))
         )
 
     async def last(self) -> int:
@@ -67,10 +68,10 @@ class Looking:
         return {"quarantined": 0, "unowned": 0, **found}
 
 
-def _entries(rows: Iterable[sqlite3.Row], after: int) -> list[Entry]:
-    return [
-        entry for row in rows for entry in entries_of(row["seq"], row["conversation"], row["data"], after)
-    ]
+def _entries(rows: Iterable[sqlite3.Row], after: int) -> Iterator[Entry]:
+    """Read rows only as far as somebody asks: one may hold a thousand events."""
+    for row in rows:
+        yield from entries_of(row["seq"], row["conversation"], row["data"], after)
 
 
 def _request(row: sqlite3.Row) -> KeptRequest:

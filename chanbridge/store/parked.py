@@ -28,7 +28,7 @@ class ParkedItems:
         return int(await self._engine.read(lambda c: c.execute("SELECT count(*) FROM parked").fetchone()[0]))
 
     async def retry(self, id: int) -> bool:
-        """Show an event to its consumer again; False if there is no such item."""
+        """Show an event to its consumer again; False if there is no such item, or its event is gone."""
         return await self._engine.write(partial(_retry, id))
 
     async def drop(self, id: int) -> bool:
@@ -42,9 +42,7 @@ def _retry(id: int, connection: sqlite3.Connection) -> bool:
     ).fetchone()
     if row is None:
         return False
-    if not _resume(connection, row, int(row["ref"]) - 1):
-        _show_again(connection, row)
-    return True
+    return _resume(connection, row, int(row["ref"]) - 1) or _show_again(connection, row)
 
 
 def _drop(id: int, connection: sqlite3.Connection) -> bool:
@@ -66,12 +64,14 @@ def _resume(connection: sqlite3.Connection, row: sqlite3.Row, position: int) -> 
     return resumed.rowcount == 1
 
 
-def _show_again(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+def _show_again(connection: sqlite3.Connection, row: sqlite3.Row) -> bool:
     """Queue an event once more, for one consumer, behind what its conversation has gone on to."""
     seq = marks.last(connection, "events") + 1
-    blocks.show_again(connection, int(row["ref"]), seq, row["consumer"])
+    if not blocks.show_again(connection, int(row["ref"]), seq, row["consumer"]):
+        return False
     marks.advance(connection, "events", seq)
     connection.execute(
         "INSERT OR IGNORE INTO pending (consumer, conversation, position) VALUES (?, ?, ?)",
         (row["consumer"], row["conversation"], seq - 1),
     )
+    return True

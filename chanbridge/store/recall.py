@@ -52,6 +52,7 @@ class Recall:
     def __init__(self) -> None:
         self._places: dict[Spot, Place] = {}
         self._spots: dict[str, Spot] = {}  # by the conversation's key
+        self.menuless: set[str] = set()  # conversations that have turned out to have no menu, in this group
         self._version = -1
 
     def attach(self, connection: sqlite3.Connection) -> None:
@@ -62,6 +63,7 @@ class Recall:
 
     def begin(self, connection: sqlite3.Connection) -> None:
         """Forget all if another process has written since; within a transaction none can."""
+        self.menuless.clear()
         version = connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self._version:
             self.clear()
@@ -76,6 +78,7 @@ class Recall:
 
     def learn(self, place: Place) -> None:
         """Remember a conversation."""
+        self.forget(place.key)
         if len(self._places) >= MOST:
             self.forget(next(iter(self._spots)))
         self._spots[place.key] = spot = (place.conversation.account, place.conversation.address)
@@ -83,6 +86,7 @@ class Recall:
 
     def forget(self, key: str) -> None:
         """Forget one conversation."""
+        self.menuless.discard(key)
         spot = self._spots.pop(key, None)
         if spot is not None:
             del self._places[spot]

@@ -6,7 +6,7 @@ import sqlite3
 
 from chanbridge.model.events import Event, MessageReceived
 from chanbridge.model.parts import Part, Text
-from chanbridge.store.targets import pack, unpack
+from chanbridge.store.written import pack, unpack
 
 PATIENCE_S = 6 * 3600.0
 """How long the rest of a message may take; then what is there goes on as it is."""
@@ -36,7 +36,8 @@ def overdue(connection: sqlite3.Connection, now: float) -> list[Event]:
 
 def _take(connection: sqlite3.Connection, key: str) -> Event:
     rows = connection.execute("DELETE FROM segments WHERE key = ? RETURNING piece, data", (key,)).fetchall()
-    return whole([unpack(row[1]) for row in sorted(rows, key=lambda row: int(row[0]))])
+    account = key.partition("\n")[0]
+    return whole([unpack(row[1], account) for row in sorted(rows, key=lambda row: int(row[0]))])
 
 
 def whole(pieces: list[Event]) -> Event:

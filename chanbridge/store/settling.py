@@ -18,7 +18,8 @@ from chanbridge.store.documents import unpack_as
 from chanbridge.store.journal import Journal
 from chanbridge.store.lanes import following, held
 from chanbridge.store.places import alias, load, remember
-from chanbridge.store.targets import Known, add_fact, name, settle_unknown, step_key, unpack
+from chanbridge.store.targets import Known, add_fact, name, settle_unknown, step_key
+from chanbridge.store.written import unpack
 from chanbridge.transcode.plan import Step
 
 Outcome = Literal["sent", "again", "drop"]
@@ -94,7 +95,9 @@ class Settling:
         rows = connection.execute(
             "DELETE FROM waiting WHERE account = ? AND external = ? RETURNING data", (account, external)
         ).fetchall()
-        return [entry for row in rows for entry in self._journal.place(connection, unpack(row[0]), now)]
+        return [
+            entry for row in rows for entry in self._journal.place(connection, unpack(row[0], account), now)
+        ]
 
     def _ended(
         self, connection: sqlite3.Connection, lane: Lane, settled: Settled, now: dt.datetime

@@ -19,6 +19,7 @@ from chanbridge.model.events import (
 from chanbridge.store import menus
 from chanbridge.store.dedupe import external_key
 from chanbridge.store.places import load
+from chanbridge.store.written import pack
 
 WAIT_S = 60.0
 """How long a status waits for the send that it overtook."""
@@ -236,17 +237,3 @@ def _watermark(connection: sqlite3.Connection, event: ReceiptUpdated) -> None:
         " WHERE o.conversation = ?3 AND o.kind = 'step' AND o.state = 'sent' AND f.at <= ?2",
         (event.fact, event.until.timestamp(), event.key),
     )
-
-
-def pack(event: Event) -> bytes:
-    """Write an event that is not in the journal yet, with the name of its class."""
-    from chanbridge.model.codec import encode_event
-
-    return encode_event(event)
-
-
-def unpack(data: bytes) -> Event:
-    """Read what `pack` wrote."""
-    from chanbridge.model.codec import decode_event
-
-    return decode_event(data)

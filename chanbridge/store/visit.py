@@ -19,7 +19,7 @@ from chanbridge.store.blocks import Block
 Stated = tuple[str, Conversation, Contact | None]
 """What decides where an event belongs: our account, the conversation and the contact that it names."""
 Row = tuple[Any, ...]
-Queue = Callable[[sqlite3.Connection, dict[str, int], float], dict[str, tuple[str, ...]]]
+Queue = Callable[[sqlite3.Connection, dict[str, int]], dict[str, tuple[str, ...]]]
 """Queues conversations from a position on; gives the consumers for which each was leased at once."""
 
 _REQUEST = (
@@ -49,12 +49,12 @@ class Visit:
         "last_event", "last_request", "menuless", "queued", "stated", "until",
     )  # fmt: skip
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, menuless: set[str]) -> None:
         self.connection = connection
         self.stated: Stated | None = None  # by the last event
         self.conversation: Conversation | None = None  # where that led
         self.until = 0.0  # the window that it opened
-        self.menuless: set[str] = set()  # conversations without a menu to answer
+        self.menuless = menuless  # conversations without a menu to answer
         self.fresh: set[bytes] = set()  # dedupe keys that nobody knew
         self.files = False  # some are to be fetched
         self.queued: dict[str, int] = {}  # conversations that every consumer is to look at, and from where
@@ -99,14 +99,14 @@ class Visit:
             self.connection.executemany(_WINDOW, list(self._windows.values()))
             self._windows = {}
 
-    def finish(self, queue: Queue, now: float) -> dict[str, tuple[str, ...]]:
+    def finish(self, queue: Queue) -> dict[str, tuple[str, ...]]:
         """Write all there is; give the consumers for which a conversation was leased at once."""
         self.write()
         if self.last_event > self._at[0]:
             marks.advance(self.connection, "events", self.last_event)
         if self.last_request > self._at[1]:
             marks.advance(self.connection, "requests", self.last_request)
-        return queue(self.connection, self.queued, now) if self.queued else {}
+        return queue(self.connection, self.queued) if self.queued else {}
 
 
 def entries(drawn: Sequence[Drawn], held: dict[str, tuple[str, ...]]) -> list[Entry]:

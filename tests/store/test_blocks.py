@@ -82,7 +82,7 @@ async def test_a_parked_event_within_a_row_is_shown_again_alone(store):
     batch = await taken(store)
     await store.dispatch.park("handlers", "a", batch.entries[4], "Broken", NOW, stop=False)
     rest = await taken(store, at(1))
-    await store.dispatch.done("handlers", "a", {rest.conversation: rest.entries[-1].seq})
+    await store.dispatch.done("handlers", "a", {rest.conversation: rest.entries[-1].seq}, NOW)
     [parked] = await store.parked.list()
     await store.parked.retry(parked["id"])
     again = await taken(store, at(2))

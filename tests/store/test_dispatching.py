@@ -32,7 +32,7 @@ async def test_a_lease_that_is_over_is_taken_over_and_its_old_owner_has_no_say(s
     assert await lease(store, "b", at(59)) == []
 
     [new] = await lease(store, "b", at(60))
-    await store.dispatch.done("handlers", "a", {old.conversation: old.entries[-1].seq})
+    await store.dispatch.done("handlers", "a", {old.conversation: old.entries[-1].seq}, NOW)
 
     assert texts(new) == ["Hello"]
     assert await store.dispatch.pending() == 1
@@ -47,7 +47,7 @@ async def test_an_event_that_comes_meanwhile_waits_for_its_turn(store):
     await bring(store, said("Two", "msg-TEST-2"))
     assert await lease(store, "b") == []
 
-    await store.dispatch.done("handlers", "a", {batch.conversation: batch.entries[-1].seq})
+    await store.dispatch.done("handlers", "a", {batch.conversation: batch.entries[-1].seq}, NOW)
 
     [following] = await lease(store)
     assert texts(following) == ["Two"]
@@ -57,7 +57,7 @@ async def test_what_is_done_is_not_pending(store):
     await bring(store, said())
     [batch] = await lease(store)
 
-    await store.dispatch.done("handlers", "a", {batch.conversation: batch.entries[-1].seq})
+    await store.dispatch.done("handlers", "a", {batch.conversation: batch.entries[-1].seq}, NOW)
 
     assert await store.dispatch.pending() == 0
     assert await lease(store, now=at(1000)) == []

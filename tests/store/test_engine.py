@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chanbridge.store import engine as engine_module
+from chanbridge.store import jobs, wal
 from chanbridge.store.engine import Engine, StoreError, connect
 
 
@@ -225,17 +226,64 @@ async def test_a_disk_that_gets_quick_again_is_waited_for_again(open_engine, mon
     assert threads == [True, False]
 
 
-async def test_the_log_is_copied_into_the_file_by_the_thread(open_engine, monkeypatch, tmp_path):
-    monkeypatch.setattr(engine_module, "CHECKPOINT_ROWS", 10)
-    monkeypatch.setattr(engine_module, "QUICK_S", 1000.0)
-    threads = in_thread(open_engine)
-    empty = (tmp_path / "test.db").stat().st_size
-    for n in range(40):
-        await open_engine.write(lambda c, n=n: c.execute("INSERT INTO things VALUES (?)", (n * 2**40,)))
-    await open_engine.write(lambda c: c.execute("CREATE TABLE more (n INTEGER)"))
+async def fill(engine, writes, size=100_000):
+    for _ in range(writes):
+        await engine.write(lambda c: c.execute("INSERT INTO bodies VALUES (zeroblob(?))", (size,)))
 
-    assert 2 <= sum(threads) <= 5
-    assert (tmp_path / "test.db").stat().st_size > empty
+
+@pytest.fixture
+async def long_log(open_engine, monkeypatch):
+    """An engine whose log is long after ten writes."""
+    monkeypatch.setattr(wal, "LOG_BYTES", 1_000_000)
+    monkeypatch.setattr(engine_module, "QUICK_S", 1000.0)
+    open_engine._log = wal.Log(open_engine.path)
+    await open_engine.write(lambda c: c.execute("CREATE TABLE bodies (b BLOB)"))
+    return open_engine
+
+
+async def test_the_log_is_copied_into_the_file_by_the_thread(long_log, tmp_path):
+    threads = in_thread(long_log)
+    await fill(long_log, 60)
+
+    assert 3 <= sum(threads) <= 10
+    assert (tmp_path / "test.db").stat().st_size > 4_000_000
+    assert (tmp_path / "test.db-wal").stat().st_size < 2_000_000
+
+
+async def test_the_log_is_copied_whoever_wrote_it(long_log, tmp_path):
+    other = connect(tmp_path / "test.db")
+    other.execute("PRAGMA wal_autocheckpoint=0")
+    for _ in range(15):
+        other.execute("INSERT INTO bodies VALUES (zeroblob(100000))")
+    await fill(long_log, 2, size=10)
+    after = (tmp_path / "test.db-wal").stat().st_size
+    other.close()
+
+    assert after < 1_000_000
+
+
+def read_on(path, stop):
+    """Read again and again, some milliseconds each."""
+    reader = connect(path, read_only=True)
+    while not stop.is_set():
+        rows = reader.execute("SELECT rowid FROM bodies UNION ALL SELECT 1")
+        next(rows)
+        stop.wait(0.005)
+        rows.fetchall()
+    reader.close()
+
+
+async def test_a_log_that_is_read_without_a_pause_begins_anew(long_log, tmp_path):
+    stop = threading.Event()
+    readers = [threading.Thread(target=read_on, args=(tmp_path / "test.db", stop)) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    await fill(long_log, 120)
+    stop.set()
+    for reader in readers:
+        reader.join()
+
+    assert (tmp_path / "test.db-wal").stat().st_size < 8_000_000
 
 
 async def test_work_that_is_done_together_gets_all_items_that_have_queued(open_engine):
@@ -283,8 +331,77 @@ async def test_heavy_work_does_not_hold_the_loop_together(open_engine):
         groups.append(list(items))
         return items
 
-    half = engine_module.GROUP // 2
+    half = jobs.GROUP // 2
     weights = [half, half, 1, 5 * half, half]
     await asyncio.gather(*(open_engine.write_with_others(together, n, n) for n in weights))
 
     assert groups == [[half, half], [1], [5 * half], [half]]
+
+
+async def test_work_queued_before_what_is_shared_is_done_before_it(open_engine):
+    order = []
+
+    def together(items, connection):
+        order.append(items)
+        return items
+
+    async def share(item):
+        await open_engine.write_with_others(together, item)
+
+    async def alone(name, last):
+        await open_engine.write(lambda c: order.append(name), last=last)
+
+    await asyncio.gather(alone("last", True), share(1), share(2), alone("alone", False), share(3))
+
+    assert order == [[1, 2], "alone", [3], "last"]
+
+
+async def test_what_is_on_disk_is_told_also_when_its_caller_has_gone(open_engine):
+    told = []
+    task = asyncio.create_task(_write_with_others(open_engine, told.append))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await open_engine.write(lambda c: None)
+
+    assert told == [7]
+
+
+async def _write_with_others(engine, told):
+    return await engine.write_with_others(lambda items, connection: items, 7, told=told)
+
+
+async def test_a_commit_that_fails_is_known_to_be_undone(open_engine, monkeypatch):
+    undone = []
+    open_engine.undone = lambda: undone.append(True)
+    commit = open_engine._make_durable
+
+    def fails_once():
+        monkeypatch.setattr(open_engine, "_make_durable", commit)
+        open_engine._writer.execute("ROLLBACK")  # as SQLite itself does when the disk is full
+        return sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(open_engine, "_make_durable", fails_once)
+    outcomes = await asyncio.gather(*(open_engine.write(insert(n)) for n in (1, 2)))
+
+    assert undone == [True]
+    assert outcomes == [1, 2]
+    assert await count(open_engine) == 2
+
+
+async def test_closing_goes_on_when_whoever_waits_for_it_is_cancelled(tmp_path):
+    engine = Engine(tmp_path / "closing.db")
+    engine.start()
+    closing = asyncio.create_task(engine.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    await engine.close()
+
+    assert not engine._thread.is_alive()
+
+
+async def test_work_that_raises_stop_iteration_is_answered(open_engine):
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await open_engine.write(lambda c: next(iter(())))
+    assert await count(open_engine) == 0
