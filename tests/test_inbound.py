@@ -547,6 +547,19 @@ async def test_an_event_that_cannot_be_written_takes_no_other_with_it(receiver, 
     assert await journal.requests("quarantined") == []
 
 
+async def test_what_is_on_disk_is_told_also_when_the_caller_has_gone(receiver, journal):
+    heard = []
+    receiver.observers.append(lambda arrival, stored: heard.extend(stored.entries))
+    task = asyncio.create_task(receiver.receive("main", pigeon_webhook(call())))
+    for _ in range(3):  # until it waits for the disk
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    listed = await journal.events()
+
+    assert [entry.seq for entry in heard] == [entry.seq for entry in listed] == [1]
+
+
 async def test_counts_that_cannot_be_written_are_counted_on(receiver, journal, monkeypatch):
     async def full(name, by):
         raise StoreError("database or disk is full")

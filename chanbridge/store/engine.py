@@ -45,6 +45,7 @@ class Engine:
         self.path = path
         self.undone: Callable[[], None] = lambda: None  # told when work is rolled back
         self._open = False
+        self._closing: asyncio.Task[None] | None = None
         self._queue: deque[Job] = deque()
         self._alone: deque[Job] = deque()  # what failed together, before anything else
         self._turning = False
@@ -63,7 +64,6 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._log = Log(self.path)
         self._took = 0.0  # by the last commit, seconds
-        self._closing: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._wait, name="chanbridge-disk", daemon=True)
         self._thread.start()
         self._readers = ThreadPoolExecutor(1, "chanbridge-read")  # one: a connection is nobody else's

@@ -240,3 +240,12 @@ async def test_a_status_with_a_key_that_is_none_of_ours_waits_and_is_told(store,
     [entry] = await store.journal.sweep(at(61))
 
     assert entry.event.target.external == "x-TEST"
+
+
+async def test_what_has_neither_id_nor_time_is_no_repeat_because_the_clock_was_set_back(store):
+    odd = cb.ConsentChanged(account="main", granted=False, provider_id="", time=None)
+    await bring(store, odd, now=at(0))
+
+    new = [len(await bring(store, odd, now=at(now))) for now in (30, -3600, -3590, -3000)]
+
+    assert new == [0, 1, 0, 1]

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chanbridge as cb
-from chanbridge.store.base import Arrival
+from chanbridge.store.base import Arrival, Settled
 from chanbridge.store.familiar import SLACK
 from chanbridge.store.lookup import SIZES, rows
 from chanbridge.store.sqlite import SqliteStore
 from tests.channels import NOW
-from tests.store.samples import accepted, at, bring, lease, outgoing, said
+from tests.store.samples import accepted, at, bring, lease, outgoing, said, status
 
 NUMBERS = ("+12025550101", "+12025550102")
 IDS = ("US.TEST1", "US.TEST2")
@@ -194,3 +194,52 @@ async def test_what_was_gathered_is_written_before_the_store_is_asked(store):
 
     assert told_of.conversation.address == f"pigeon:{IDS[0]}"
     assert told_of.conversation.window.expires_at == at(1000 + 3600)
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_menu_that_opens_within_a_group_is_answered_within_it(store, together):
+    id = await store.outbox.add(outgoing("Pick", menu=True))
+    [lane] = await lease(store)
+    await store.outbox.settle(lane, Settled(state="unknown", failure=cb.Failure.of("outcome_unknown")), NOW)
+    where = lane.conversation
+    events = [
+        said("Anybody there?", id="1", context=cb.Context(values={"token": "TEST"})),
+        status("delivered", key=f"{id}.0", conversation=where),  # settles it, and so opens the menu
+        said("1", id="2"),
+    ]
+    arrivals = [Arrival(account="main", at=NOW, events=[event]) for event in events]
+    if together:
+        await asyncio.gather(*(store.journal.append(arrival) for arrival in arrivals))
+    else:
+        for arrival in arrivals:
+            await store.journal.append(arrival)
+
+    types = [entry.event.type for entry in await store.journal.events()]
+
+    assert types == ["message.received", "message.status", "interaction.received"]
+
+
+async def test_an_answer_that_queued_behind_its_menu_is_one(store):
+    await store.outbox.add(outgoing("Pick", menu=True))
+    [lane] = await lease(store)
+    settled = asyncio.create_task(store.outbox.settle(lane, accepted(), NOW))
+    await asyncio.sleep(0)
+    stored = await store.journal.append(Arrival(account="main", at=NOW, events=[said("1")]))
+    await settled
+
+    assert [entry.event.type for entry in stored.entries] == ["interaction.received"]
+
+
+async def test_a_group_promises_no_more_than_there_is_room_for(store):
+    asked = []
+
+    def room(promised):
+        asked.append(promised)
+        return ("me", 60.0, 60.0) if promised < 2 else ("", 0.0, 0.0)
+
+    store.journal.rooms["handlers"] = room
+    crowd = [said(id=str(n), sender=f"+1202555010{n}") for n in range(5)]
+    stored = await store.journal.append(Arrival(account="main", at=NOW, events=crowd))
+
+    assert asked == [0, 1, 2, 2, 2]
+    assert [bool(entry.held) for entry in stored.entries] == [True, True, False, False, False]
