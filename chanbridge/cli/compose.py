@@ -44,6 +44,8 @@ def compose(wanted: Wanted) -> Message:
     for name, given in (("--param", wanted.params), ("--language", wanted.language)):
         if given and not wanted.template:
             raise click.UsageError(f"{name}: needs --template")
+    if wanted.template and wanted.media:
+        raise click.UsageError("--media: not together with --template, whose file is a parameter: use --json")
     if wanted.caption and not wanted.media:
         raise click.UsageError("--caption: needs --media")
     parts = _parts(wanted)
