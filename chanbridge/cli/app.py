@@ -29,6 +29,10 @@ DONE, FAILED, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
 _ASKS_FOR_HELP: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
+class _ReaderGone(Exception):
+    """Nobody reads standard output any more; click would make exit code 1 of a `BrokenPipeError`."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is named."""
 
@@ -48,6 +52,12 @@ class LazyGroup(click.Group):
             mend = f"did you mean '{near[0]}'?" if near else "see 'chanbridge --help'"
             raise click.UsageError(f"no command '{args[0]}': {mend}", ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
 
     def get_help(self, ctx: click.Context) -> str:
         return overview()
@@ -82,7 +92,7 @@ def run(args: Sequence[str]) -> int:
     except ChanbridgeError as error:
         _say_ours(error)
         return exit_code(error)
-    except BrokenPipeError:  # the reader has seen enough
+    except _ReaderGone:  # the reader has seen enough
         discard_output()
         return DONE
     except Exception as error:

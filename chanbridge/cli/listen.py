@@ -12,12 +12,13 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from chanbridge.cli.common import account_option, config_options, named_account, new_registry, settings_of
-from chanbridge.cli.output import json_option, note, print_json, wants_json
+from chanbridge.cli.output import json_option, note, wants_json
 from chanbridge.cli.serve import listen_options
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
     from chanbridge.model.events import Event
+    from chanbridge.cli.printing import Printer
     from chanbridge.store.base import Arrival
     from chanbridge.talk import Talk
 
@@ -79,41 +80,40 @@ def command(
     if account:
         named_account(settings, account)
     bridge = Bridge.from_settings(settings, registry)
-    print_events(bridge, account, wants_json(as_json))
+    printer = print_events(bridge, account, wants_json(as_json))
     if program:
         _run_program(bridge, account, _words(program))
     if echo:
         answer(bridge, account)
     if replay:
-        return run(_replay(bridge, replay))
+        return run(_replay(bridge, replay, printer))
     where = (host or settings.listen.host, settings.listen.port if port is None else port)
-    return run(_listen(bridge, bind(*where), record))
+    return run(_listen(bridge, bind(*where), record, printer))
 
 
-async def _listen(bridge: Bridge, listening: socket, record: IO[bytes] | None) -> int:
+async def _listen(bridge: Bridge, listening: socket, record: IO[bytes] | None, printer: Printer) -> int:
     from chanbridge.cli.running import served, stop_signal, url_of
 
-    stop = stop_signal()
+    stop = stop_signal(printer.over)
     async with served(bridge, bridge.asgi(), listening):
         url = url_of(listening)
         if record:
             bridge.runtime.receiver.observers.append(lambda arrival, _: _record(record, arrival))
         note(f"listening on {url}; webhooks: {', '.join(f'{url}/in/{name}' for name in bridge.accounts)}")
         await stop.wait()
+        await printer.end(bridge)
     return 0
 
 
-def print_events(bridge: Bridge, account: str | None, as_json: bool) -> None:
-    """Have a bridge print every event."""
-    from chanbridge.cli.events import shown
-    from chanbridge.model.codec import encode
+def print_events(
+    bridge: Bridge, account: str | None, as_json: bool, over: asyncio.Event | None = None
+) -> Printer:
+    """Have a bridge print every event; ``over`` is set when nobody can read them."""
+    from chanbridge.cli.printing import Printer
 
-    @bridge.on(account=account, passive=True)
-    async def show(event: Event) -> None:
-        if as_json:
-            print_json(encode(event))
-        else:
-            click.echo(shown(event))
+    printer = Printer(as_json=as_json, over=over)
+    bridge.on(account=account, passive=True)(printer.show)
+    return printer
 
 
 def _words(program: str) -> list[str]:
@@ -161,7 +161,7 @@ def _record(file: IO[bytes], arrival: Arrival) -> None:
         file.flush()
 
 
-async def _replay(bridge: Bridge, file: IO[bytes]) -> int:
+async def _replay(bridge: Bridge, file: IO[bytes], printer: Printer) -> int:
     """Take recorded requests in, and stop when every event of theirs was shown."""
     async with bridge:
         for number, line in enumerate(file, 1):
@@ -171,8 +171,9 @@ async def _replay(bridge: Bridge, file: IO[bytes]) -> int:
             stored = await bridge.runtime.receiver.take(name, request)
             if stored.duplicates:
                 note(f"{file.name}:{number}: {stored.duplicates} known already")
-        while await bridge.runtime.store.dispatch.pending():  # noqa: ASYNC110 - the store has no bell for it
+        while await bridge.runtime.store.dispatch.pending() and not printer.over.is_set():
             await asyncio.sleep(_IDLE_S)
+        await printer.end(bridge)
     return 0
 
 

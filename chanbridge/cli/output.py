@@ -46,10 +46,15 @@ def discard_output() -> None:
 def print_json(document: Any) -> None:
     """Print one JSON value on a line, at once."""
     encoded = document if isinstance(document, bytes) else msgspec.json.encode(document)
+    print_line(encoded.decode())
+
+
+def print_line(text: str) -> None:
+    """Print a result, at once; raise `NoOutput` or `BrokenPipeError` if that cannot be."""
     if sys.stdout is None:
         raise NoOutput("it is closed")
     try:
-        click.echo(encoded.decode())
+        click.echo(text)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
         raise

@@ -28,9 +28,9 @@ def run(main: Coroutine[Any, Any, int]) -> int:
         return runner.run(main)
 
 
-def stop_signal() -> asyncio.Event:
-    """An event that is set by Ctrl-C or a request to terminate; a second one ends the process at once."""
-    stop = asyncio.Event()
+def stop_signal(stop: asyncio.Event | None = None) -> asyncio.Event:
+    """Have an event set by Ctrl-C or a request to terminate; a second one ends the process at once."""
+    stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def told(number: signal.Signals) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,7 @@ async def _run(
     async with Sandbox(simulators) as sandbox, contextlib.AsyncExitStack() as stack:
         path = write_config(folder, url, sandbox.account_settings())
         if listening:
-            await stack.enter_async_context(_bridge(registry, path, listening, echo, as_json))
+            await stack.enter_async_context(_bridge(registry, path, listening, echo, as_json, stop))
         _tell(sandbox, path, url, as_json)
         connecting = asyncio.create_task(_connect(sandbox, url))
         stack.callback(connecting.cancel)
@@ -114,17 +115,22 @@ async def _run(
     return 0
 
 
-def _bridge(registry: Registry, path: Path, listening: socket, echo: bool, as_json: bool) -> Any:
-    """A bridge on the written configuration that prints its events, ready to be started."""
+@contextlib.asynccontextmanager
+async def _bridge(
+    registry: Registry, path: Path, listening: socket, echo: bool, as_json: bool, stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """Run a bridge on the written configuration that prints its events while somebody reads them."""
     from chanbridge.bridge import Bridge
     from chanbridge.cli.listen import answer, print_events
     from chanbridge.cli.running import served
 
     bridge = Bridge.from_file(path, registry=registry)
-    print_events(bridge, None, as_json)
+    printer = print_events(bridge, None, as_json, stop)
     if echo:
         answer(bridge, None)
-    return served(bridge, bridge.asgi(), listening)
+    async with served(bridge, bridge.asgi(), listening):
+        yield
+        await printer.end(bridge)
 
 
 async def _connect(sandbox: Sandbox, url: str) -> None:

@@ -162,3 +162,47 @@ def test_a_full_standard_output_is_one_line():
     assert ran.returncode == 1
     assert ran.stderr.decode().endswith("standard output cannot be written: No space left on device\n")
     assert len(ran.stderr.splitlines()) == 1
+
+
+def recorded(folder: Path, *senders: str) -> str:
+    """Record a message of each sender; give the name of the file."""
+    fields = "&AccountSid=AC00000000000000000000000000000TEST&To=%2B12025550100&NumMedia=0&Body=Hi"
+    lines = [
+        {
+            "account": "support",
+            "body": f"MessageSid=SM{number:026}TEST&From=%2B{sender}{fields}",
+            "headers": {"content-type": "application/x-www-form-urlencoded"},
+        }
+        for number, sender in enumerate(senders)
+    ]
+    (folder / "rec.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return "rec.jsonl"
+
+
+def test_listen_stops_when_its_reader_goes_away_and_what_was_not_read_is_printed_later(start, tmp_path):
+    path = recorded(tmp_path, "12025550123", "12025550124", "12025550125")
+    config = (tmp_path / "chanbridge.toml").read_text()
+    (tmp_path / "chanbridge.toml").write_text(f"policy = {{handler_attempts = 1}}\n{config}")
+
+    gone = start("listen", "--replay", path).process
+    assert gone.stdout
+    gone.stdout.close()
+    assert gone.stderr
+    err = gone.stderr.read()
+    code = gone.wait(PATIENCE_S)
+    parked, _ = start("parked", "list").process.communicate(timeout=PATIENCE_S)
+    later, _ = start("listen", "--replay", "/dev/null").process.communicate(timeout=PATIENCE_S)
+
+    assert (code, err.decode(), parked) == (0, "", b"")
+    assert len(later.splitlines()) == 3
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(start):
+    process = start("channels", "--json").process
+    assert process.stdout
+    process.stdout.close()
+    assert process.stderr
+
+    said = process.stderr.read()
+
+    assert (process.wait(PATIENCE_S), said) == (0, b"")
