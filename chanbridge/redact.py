@@ -64,9 +64,14 @@ def redact_url(url: str, secrets: Iterable[str] = ()) -> str:
     return redact(urlunsplit(parts._replace(netloc=netloc, query=query)), secrets)
 
 
+def is_secret_header(name: str) -> bool:
+    """Say whether a header carries a credential, a signature or a cookie."""
+    return _SECRET_HEADER.search(name) is not None
+
+
 def redact_headers(headers: Headers | dict[str, str]) -> dict[str, str]:
     """Mask the values of headers that carry credentials, signatures or cookies."""
-    return {name: MASK if _SECRET_HEADER.search(name) else redact(value) for name, value in headers.items()}
+    return {name: MASK if is_secret_header(name) else redact(value) for name, value in headers.items()}
 
 
 def redact_request(request: HttpRequest) -> HttpRequest:

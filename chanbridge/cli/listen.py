@@ -17,8 +17,8 @@ from chanbridge.cli.serve import listen_options
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
-    from chanbridge.model.events import Event
     from chanbridge.cli.printing import Printer
+    from chanbridge.model.events import Event
     from chanbridge.store.base import Arrival
     from chanbridge.talk import Talk
 
@@ -150,13 +150,17 @@ def answer(bridge: Bridge, account: str | None) -> None:
 
 
 def _record(file: IO[bytes], arrival: Arrival) -> None:
-    """Append a request as it was kept: without its credentials."""
+    """Append a request without its credentials and signatures (which the journal keeps)."""
     import msgspec
 
     from chanbridge.cli.inbox import recorded
+    from chanbridge.redact import is_secret_header
 
     if arrival.request is not None:
         line = {"account": arrival.account, "at": arrival.at, **recorded(arrival.request)}
+        line["headers"] = {
+            name: value for name, value in line["headers"].items() if not is_secret_header(name)
+        }
         file.write(msgspec.json.encode(line) + b"\n")
         file.flush()
 
@@ -171,7 +175,8 @@ async def _replay(bridge: Bridge, file: IO[bytes], printer: Printer) -> int:
             stored = await bridge.runtime.receiver.take(name, request)
             if stored.duplicates:
                 note(f"{file.name}:{number}: {stored.duplicates} known already")
-        while await bridge.runtime.store.dispatch.pending() and not printer.over.is_set():
+        pending = bridge.runtime.store.dispatch.pending
+        while await pending() and not printer.over.is_set():  # noqa: ASYNC110 - the store has no bell for it
             await asyncio.sleep(_IDLE_S)
         await printer.end(bridge)
     return 0

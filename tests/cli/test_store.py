@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import hashlib
 import sqlite3
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import chanbridge as cb
 from chanbridge.blobs import FileMediaStore
+from chanbridge.cli import listen
 from chanbridge.cli.inbox import recorded
 from chanbridge.cli.webhook import read_request
 from chanbridge.model.validate import validate
@@ -200,6 +202,23 @@ def test_a_step_of_unknown_outcome_that_is_none_is_named(configured):
         1,
         "chanbridge outbox settle: no step 0 of no-such is of unknown outcome",
     )
+
+
+def test_a_recording_has_no_signature_and_no_credential(tmp_path):
+    names = ["x-hub-signature-256", "X-Twilio-Signature", "authorization", "cookie", "user-agent"]
+    request = cb.HttpRequest(
+        method="POST",
+        url="https://x.example/in/loft",
+        headers=cb.Headers(dict.fromkeys(names, "v")),
+        body=b"[]",
+    )
+    now = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+
+    with (tmp_path / "rec.jsonl").open("wb") as file:
+        listen._record(file, base.Arrival(account="loft", at=now, request=request))
+
+    [line] = (tmp_path / "rec.jsonl").read_bytes().splitlines()
+    assert msgspec.json.decode(line)["headers"] == {"user-agent": "v"}
 
 
 @given(st.binary())
