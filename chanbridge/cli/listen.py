@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shlex
 import shutil
 from pathlib import Path
@@ -127,15 +128,32 @@ def _words(program: str) -> list[str]:
     return words
 
 
+class ProgramFailed(Exception):
+    """The program of --exec failed."""
+
+
 def _run_program(bridge: Bridge, account: str | None, words: list[str]) -> None:
     from chanbridge.model.codec import encode
 
     @bridge.on(account=account, passive=True)
     async def execute(event: Event) -> None:
-        process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE, stdout=2)
-        await process.communicate(encode(event) + b"\n")
-        if process.returncode:
-            raise RuntimeError(f"--exec: {words[0]} exited with {process.returncode}")
+        try:
+            process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE, stdout=2)
+        except OSError as error:
+            note(_why(words[0], f"cannot be run: {error.strerror}", event))
+            raise
+        with contextlib.suppress(RuntimeError):  # of uvloop: it has ended, and read nothing
+            await process.communicate(encode(event) + b"\n")
+        if code := await process.wait():
+            how = f"exited with {code}" if code > 0 else f"was ended by signal {-code}"
+            note(_why(words[0], how, event))
+            raise ProgramFailed(how)
+
+
+def _why(program: str, how: str, event: Event) -> str:
+    """Tell why an event was not handled, and the mend."""
+    mend = "mend it: the event is tried again with backoff, then parked (chanbridge parked list)"
+    return f"chanbridge listen: --exec: {program} {how}, for event {event.id}; {mend}"
 
 
 def answer(bridge: Bridge, account: str | None) -> None:

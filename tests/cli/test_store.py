@@ -292,6 +292,23 @@ def test_a_program_that_cannot_be_run_later_parks_the_event_under_its_error(conf
     assert "FileNotFoundError" in configured("parked", "list").json[0]["error"]
 
 
+def test_an_event_whose_program_fails_is_printed_once_and_each_failure_says_why(
+    configured, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("chanbridge.dispatch.wait_after", lambda *_: 0.0)
+    (tmp_path / "chanbridge.toml").write_text(f"policy = {{handler_attempts = 3}}\n{CONFIG}")
+
+    ran = configured("listen", "--replay", record(tmp_path, HELLO), "--exec", "sh -c 'exit 7'")
+
+    [event] = ran.json
+    said = [line for line in ran.err.splitlines() if line.startswith("chanbridge listen: --exec: ")]
+    assert len(said) == 3
+    assert said[0].startswith(
+        f"chanbridge listen: --exec: sh exited with 7, for event {event['id']}; mend it"
+    )
+    assert configured("parked", "list").json[0]["error"] == "ProgramFailed"
+
+
 def test_an_account_that_is_none_is_not_released(configured):
     ran = configured("outbox", "release", "nope")
 
