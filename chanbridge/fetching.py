@@ -100,6 +100,8 @@ class Fetcher:
             await self._files.want(key, account, media)
         if self._loop is None and (file is None or file.state == "wanted"):
             await self._fetch(Wanted(key, account, media, 1))
+            if (file := await self._files.get(key)) and file.failure:  # nobody here will try again
+                raise SendError.from_failure(file.failure)
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._awaited(key)

@@ -155,6 +155,15 @@ async def test_without_a_loop_who_needs_a_file_fetches_it(world):
     assert (await world.files.get(file_key("main", PHOTO))).state == "kept"
 
 
+async def test_without_a_loop_who_needs_a_file_is_told_at_once_why_it_cannot_be_had(world):
+    world.provider.answers = [cb.SendError("channel_unavailable", detail="GET files.example.com")]
+
+    with pytest.raises(cb.SendError, match="channel_unavailable: GET") as raised:
+        await world.fetcher.want("main", PHOTO)
+
+    assert raised.value.retryable
+
+
 async def test_who_cannot_wait_is_told_that_it_is_fetched_on(world):
     world.provider.gate.clear()
     world.fetcher.start()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,9 +17,13 @@ from chanbridge.cli.output import json_option, note, print_json, wants_json
 from chanbridge.cli.storing import idle_bridge
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from chanbridge.bridge import Bridge
+    from chanbridge.channel import Channel
     from chanbridge.model.media import Media
 
+_PATIENCE_S = 2.0
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
 
@@ -58,7 +64,23 @@ def get(
       chanbridge media get 1234567890 --account support
       chanbridge media get 9f86d081884c7d65... -o - > box.jpg
     """
+    if not ref.strip():
+        raise click.UsageError("REF: is empty: write the blob, provider_id or url of an event's media")
+    _refuse_output(output)
     return asyncio.run(_get(ref, account, output, config, allow_literal_secrets, as_json))
+
+
+def _refuse_output(output: str | None) -> None:
+    """Raise `click.UsageError` if a file cannot be written there, before it is fetched."""
+    if output is None or output == "-":
+        return
+    path = Path(output)
+    if not output or path.is_dir():
+        raise click.UsageError(f"--output: '{output}' is no file: write its name too, as in -o box.jpg")
+    if not path.parent.is_dir():
+        raise click.UsageError(f"--output: there is no folder {path.parent}: make it, or name another")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise click.UsageError(f"--output: {path} cannot be written: you are not allowed to")
 
 
 async def _get(
@@ -70,20 +92,40 @@ async def _get(
     as_json: bool,
 ) -> int:
     async with idle_bridge(config, allow_literal_secrets) as bridge:
-        media = await _found(bridge, ref, account)
+        async with _progress(ref):
+            media = await _found(bridge, ref, account)
         if output == "-":
             async for block in bridge.runtime.blobs.read(media.blob):
                 sys.stdout.buffer.write(block)
             return 0
         path = Path(output) if output else _own_name(media)
-        with path.open("wb") as file:
-            async for block in bridge.runtime.blobs.read(media.blob):
-                file.write(block)
+        await _write(bridge, media, path)
     if wants_json(as_json):
         print_json({"path": str(path), "mime": media.mime, "size": media.size, "blob": media.blob})
     else:
         note(f"wrote {path} ({media.mime}, {media.size} bytes)")
     return 0
+
+
+async def _write(bridge: Bridge, media: Media, path: Path) -> None:
+    try:
+        with path.open("wb") as file:
+            async for block in bridge.runtime.blobs.read(media.blob):
+                file.write(block)
+    except OSError as error:
+        raise click.UsageError(f"--output: {path} cannot be written: {error.strerror}") from error
+
+
+@contextlib.asynccontextmanager
+async def _progress(ref: str) -> AsyncIterator[None]:
+    """Say what takes longer than a moment."""
+    from chanbridge.redact import redact_url
+
+    telling = asyncio.get_running_loop().call_later(_PATIENCE_S, note, f"fetching {redact_url(ref)} ...")
+    try:
+        yield
+    finally:
+        telling.cancel()
 
 
 async def _found(bridge: Bridge, ref: str, account: str | None) -> Media:
@@ -96,7 +138,17 @@ async def _found(bridge: Bridge, ref: str, account: str | None) -> Media:
         raise click.UsageError(f"--account: no account '{name}' (there is: {', '.join(bridge.accounts)})")
     url = ref.startswith(("http://", "https://"))
     media = Media(url=ref if url else "", provider_id="" if url else ref, auth="channel")
+    if not url and _wants_url(bridge.accounts[name], media):
+        raise click.UsageError(f"REF: must be a URL for account '{name}': its channel has no ids of files")
     return await bridge.fetch(name, media)
+
+
+def _wants_url(channel: Channel[Any], media: Media) -> bool:
+    """Say whether a channel would fetch a file by its URL, of which it has none."""
+    try:
+        return getattr(next(channel.fetch(media)), "url", None) == ""
+    except Exception:  # fetching tells it better
+        return False
 
 
 def _only(names: list[str]) -> str:

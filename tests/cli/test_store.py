@@ -266,6 +266,36 @@ def test_a_received_file_can_be_piped_on(configured, tmp_path):
     assert configured("media", "get", blob, "-o", "-").out == "Hello"
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["1", "-o", "none/x"], "--output: there is no folder none: make it, or name another"),
+        (["1", "-o", "."], "--output: '.' is no file: write its name too, as in -o box.jpg"),
+        ([""], "REF: is empty: write the blob, provider_id or url of an event's media"),
+        (["123"], "REF: must be a URL for account 'loft': its channel has no ids of files"),
+    ],
+)
+def test_a_file_that_cannot_be_asked_for_or_written_is_wrong_usage(configured, args, said):
+    ran = configured("media", "get", *args)
+
+    assert (ran.code, ran.out, ran.err) == (2, "", f"chanbridge media get: {said}\n")
+
+
+def test_a_file_that_takes_long_is_told(configured, monkeypatch):
+    async def slow(bridge, name, media):
+        await asyncio.sleep(0.05)
+        raise cb.SendError("channel_unavailable", detail="GET files.example.com")
+
+    monkeypatch.setattr("chanbridge.bridge.Bridge.fetch", slow)
+    monkeypatch.setattr("chanbridge.cli.media._PATIENCE_S", 0.0)
+
+    ran = configured("media", "get", "https://files.example.com/x?token=hunter2")
+
+    said = ["fetching https://files.example.com/x?token=*** ...",
+            "chanbridge: channel_unavailable: GET files.example.com"]  # fmt: skip
+    assert (ran.code, ran.err.splitlines()) == (75, said)
+
+
 def test_a_file_that_nobody_has_leaves_none_behind(configured, tmp_path):
     ran = configured("media", "get", hashlib.sha256(b"none").hexdigest(), "-o", "none.bin")
 
