@@ -74,8 +74,9 @@ def root() -> None:
 
 def run(args: Sequence[str]) -> int:
     """Run a command line and give its exit code; errors are a line each on standard error."""
+    known: dict[str, str] = {}
     try:
-        code = root.main(list(args), prog_name="chanbridge", standalone_mode=False)
+        code = root.main(list(args), prog_name="chanbridge", standalone_mode=False, obj=known)
         return code if isinstance(code, int) else DONE
     except click.ClickException as error:
         if isinstance(error, _ASKS_FOR_HELP):
@@ -97,7 +98,7 @@ def run(args: Sequence[str]) -> int:
         return DONE
     except Exception as error:
         if _is_of_store(error):
-            click.echo(f"chanbridge: the store: {error}", err=True)
+            click.echo(f"chanbridge: the store: {error}{_full(known, error)}", err=True)
             return LATER
         if os.environ.get("CHANBRIDGE_DEBUG"):
             raise
@@ -124,6 +125,15 @@ def exit_code(error: ChanbridgeError) -> int:
 def _is_of_store(error: Exception) -> bool:
     engine = sys.modules.get("chanbridge.store.engine")  # only who has loaded it can have met its errors
     return engine is not None and isinstance(error, engine.StoreError)
+
+
+def _full(known: dict[str, str], error: Exception) -> str:
+    """Say what is full, where that is why the store fails and where it can be seen."""
+    from chanbridge.store.opening import full
+
+    may_be = "disk I/O error" in str(error) or "is full" in str(error)
+    what = full(known["store"]) if may_be and "store" in known else ""
+    return f" ({what})" if what else ""
 
 
 def _say(error: click.ClickException, ctx: click.Context | None) -> None:

@@ -57,7 +57,11 @@ def settings_of(config: Path | None, allow_literal_secrets: bool, registry: Regi
     """Read the configuration."""
     from chanbridge.config import load_settings
 
-    return load_settings(config, registry=registry, allow_literal_secrets=allow_literal_secrets)
+    settings = load_settings(config, registry=registry, allow_literal_secrets=allow_literal_secrets)
+    known = click.get_current_context().obj
+    if isinstance(known, dict):
+        known["store"] = settings.store  # for what an error tells of it
+    return settings
 
 
 def named_account(settings: Settings, name: str) -> AccountSettings:

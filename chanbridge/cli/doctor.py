@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +12,7 @@ import click
 
 from chanbridge.cli.common import account_option, config_options, named_account, new_registry, settings_of
 from chanbridge.cli.output import json_option, note, plain, print_json, wants_json
-from chanbridge.model.errors import ChanbridgeError, SendError
+from chanbridge.model.errors import ChanbridgeError, ConfigError, SendError
 
 if TYPE_CHECKING:
     from chanbridge.config import AccountSettings, Settings
@@ -52,8 +53,23 @@ def command(
     """
     registry = new_registry()
     settings = settings_of(config, allow_literal_secrets, registry)
+    _check_store(settings)
     chosen = [named_account(settings, account)] if account else list(settings.accounts.values())
     return asyncio.run(_examine(settings, registry, chosen, offline, wants_json(as_json)))
+
+
+def _check_store(settings: Settings) -> None:
+    """Raise `ConfigError`, with its place, for a store that can never be opened."""
+    from chanbridge.config_source import Source
+    from chanbridge.store.opening import check
+
+    try:
+        check(settings.store)
+    except ConfigError as error:
+        line = Source.read(settings.path).line(("store",))
+        place = f"{settings.path.name}:{line}" if line else settings.path.name
+        place = "CHANBRIDGE_STORE" if os.environ.get("CHANBRIDGE_STORE") else place
+        raise ConfigError(*(f"{place}: {problem}" for problem in error.problems)) from error
 
 
 async def _examine(

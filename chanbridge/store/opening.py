@@ -6,8 +6,9 @@ from pathlib import Path
 
 from chanbridge.model.address import Conversation
 from chanbridge.model.errors import ConfigError
-from chanbridge.store import places
+from chanbridge.store import database, places
 from chanbridge.store.base import Store
+from chanbridge.store.engine import StoreError
 from chanbridge.store.sqlite import SqliteStore
 
 
@@ -27,10 +28,26 @@ def missing(url: str) -> str:
     return "" if path.exists() else path.name
 
 
+def check(url: str) -> None:
+    """Raise `ConfigError` for a store that can never be opened. It must not be open here."""
+    database.refuse_unusable(_path(url))
+
+
+def full(url: str) -> str:
+    """Say what is full where a store lies; empty: nothing that can be seen."""
+    return database.full(_path(url))
+
+
 def peek(url: str, to: Conversation) -> Conversation | None:
     """Look a conversation up, opening nothing for writing; raise `StoreError` if that cannot be."""
     path = _path(url)
-    return places.peek(path, to) if path.is_file() else None
+    if not path.exists():
+        return None
+    try:
+        return places.peek(path, to)
+    except StoreError:
+        database.refuse_unusable(path)
+        raise
 
 
 def _path(url: str) -> Path:

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chanbridge.store import database
 from chanbridge.store.base import Store
 from chanbridge.store.cursors import Cursors
 from chanbridge.store.dispatching import Dispatch
@@ -35,6 +36,7 @@ class SqliteStore:
     """All that the runtime keeps, in one SQLite file."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self.engine = Engine(path)
         self.journal = Journal(self.engine)
         self.engine.undone = self.journal.recall.clear
@@ -45,8 +47,15 @@ class SqliteStore:
         self.parked = ParkedItems(self.engine)
 
     async def start(self) -> None:
-        """Open the file, making it or bringing it up to date; raise `StoreError` if that fails."""
-        self.engine.start()
+        """Open the file, making it or bringing it up to date; raise `StoreError` if that fails.
+
+        Raise `ConfigError` if it would fail however often it is tried.
+        """
+        try:
+            self.engine.start()
+        except StoreError:
+            database.refuse_unusable(self._path)
+            raise
         try:
             await self.engine.write(_migrate)
             await self.engine.write(self.journal.recall.attach)

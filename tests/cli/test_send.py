@@ -8,6 +8,8 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -386,14 +388,51 @@ def test_a_receipt_that_cannot_be_printed_is_told_and_the_message_is_not_failed(
     )
 
 
-def test_a_store_that_keeps_nothing_is_one_line_and_exit_code_75(wired, provider, tmp_path):
-    (tmp_path / "chanbridge.db").mkdir()
+def test_a_store_that_keeps_nothing_now_is_one_line_that_says_what_is_full(wired, tmp_path, monkeypatch):
+    def fails(engine):
+        raise StoreError("database or disk is full")
 
-    ran = wired("send", TO, "Hi")
+    monkeypatch.setattr("chanbridge.store.engine.Engine.start", fails)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=0))
 
-    assert (ran.code, ran.out, provider.requests) == (75, "", [])
-    assert ran.err.startswith("chanbridge: the store: ")
-    assert len(ran.err.splitlines()) == 1
+    ran = [wired(*words) for words in (["send", TO, "Hi"], ["inbox"], ["parked", "list"])]
+
+    why = f"database or disk is full (the disk that has {tmp_path} is full: make room)"
+    said = f"chanbridge: the store: {why}\n"
+    assert [(one.code, one.out, one.err) for one in ran] == [(75, "", said)] * 3
+
+
+OF_THE_STORE = [
+    "send pigeon:+12025550123 Hi", "send pigeon:+12025550123 Hi --plan", "inbox", "outbox list",
+    "parked list", "replay", "media get 1", "doctor --offline", "listen --replay /dev/null",
+]  # fmt: skip
+
+
+def scribble(path: Path) -> None:
+    path.write_text("x" * 999)
+
+
+@pytest.mark.parametrize("command", OF_THE_STORE)
+@pytest.mark.parametrize(("make", "said"), [(Path.mkdir, "is a folder"), (scribble, "is not a database")])
+def test_what_can_never_be_a_store_is_exit_code_2_for_every_command(wired, tmp_path, command, make, said):
+    make(tmp_path / "chanbridge.db")
+
+    ran = wired(*command.split())
+
+    assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
+    assert f"store: {tmp_path}/chanbridge.db {said}: name " in ran.err
+
+
+def test_doctor_names_the_place_of_a_store_that_nothing_opens(configured, tmp_path, monkeypatch):
+    (tmp_path / "chanbridge.toml").write_text(f'# mine\nstore = "postgres://u:hunter2@db/x"\n{CONFIG}')
+
+    ran = configured("doctor", "--offline")
+    monkeypatch.setenv("CHANBRIDGE_STORE", "mysql://x")
+    over = configured("doctor", "--offline")
+
+    mend = "is not supported: write sqlite:///chanbridge.db\n"
+    assert (ran.code, ran.out, ran.err) == (2, "", f"chanbridge: chanbridge.toml:2: store: 'postgres' {mend}")
+    assert over.err == f"chanbridge: CHANBRIDGE_STORE: store: 'mysql' {mend}"
 
 
 def test_what_would_become_very_many_messages_is_refused_unless_allowed(wired, provider):

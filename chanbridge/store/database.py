@@ -1,0 +1,55 @@
+"""The file of the store beside SQLite: why it cannot be one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from chanbridge.model.errors import ConfigError
+
+_MAGIC = b"SQLite format 3\0"
+_ROOM = 1 << 20
+
+
+def refuse_unusable(path: Path) -> None:
+    """Raise `ConfigError` for what can never be a store, however often it is tried.
+
+    Not while this process has it open: closing a file gives up SQLite's locks on it.
+    """
+    if path.is_dir():
+        raise ConfigError(f"store: {path} is a folder: name a file, as in sqlite:///chanbridge.db")
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        mend = "let this user read and write it"
+        raise ConfigError(f"store: {path} cannot be read: {error.strerror}: {mend}") from error
+    if head and head != _MAGIC:
+        raise ConfigError(f"store: {path} is not a database: name another file, or move this one away")
+
+
+def full(path: Path) -> str:
+    """Say what is full where a store lies; empty: nothing that can be seen."""
+    folder = path.parent
+    try:
+        if shutil.disk_usage(folder).free < _ROOM:
+            return f"the disk that has {folder} is full: make room"
+        if os.statvfs(folder).f_files and not os.statvfs(folder).f_favail:
+            return f"the disk that has {folder} takes no more files: remove some"
+    except OSError:
+        return ""
+    return _limit(path)
+
+
+def _limit(path: Path) -> str:
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if most == resource.RLIM_INFINITY:
+        return ""
+    sizes = [one.stat().st_size for one in (path, Path(f"{path}-wal")) if one.exists()]
+    over = any(size + _ROOM > most for size in sizes)
+    return f"this process may write no file over {most} bytes: raise 'ulimit -f'" if over else ""
