@@ -1,7 +1,8 @@
-"""The file of the store beside SQLite: why it cannot be one."""
+"""The file of the store beside SQLite: who may read it, and why it cannot be one."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -10,6 +11,22 @@ from chanbridge.model.errors import ConfigError
 
 _MAGIC = b"SQLite format 3\0"
 _ROOM = 1 << 20
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def create(path: Path) -> None:
+    """Make a file that is not there, for its owner alone: SQLite gives the files beside it the same mode."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    except OSError as error:
+        if path.exists() or error.errno in _FULL:
+            return  # SQLite tells the latter, and it may pass
+        raise ConfigError(f"store: {path} cannot be made: {error.strerror}: name another place") from error
+    try:
+        os.fchmod(made, 0o600)  # whatever the umask
+    finally:
+        os.close(made)
 
 
 def refuse_unusable(path: Path) -> None:

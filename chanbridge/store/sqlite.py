@@ -51,6 +51,7 @@ class SqliteStore:
 
         Raise `ConfigError` if it would fail however often it is tried.
         """
+        database.create(self._path)
         try:
             self.engine.start()
         except StoreError:

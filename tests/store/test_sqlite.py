@@ -1,7 +1,10 @@
 """The file itself: its version, and whether anything can be kept in it."""
 
+import os
+
 import pytest
 
+import chanbridge as cb
 from chanbridge.store.engine import StoreError
 from chanbridge.store.sqlite import SqliteStore
 
@@ -34,3 +37,33 @@ async def test_the_file_of_a_newer_chanbridge_is_refused(tmp_path):
 
     with pytest.raises(StoreError, match="newer"):
         await SqliteStore(tmp_path / "chanbridge.db").start()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
+async def test_a_store_that_is_made_is_for_its_owner_alone_and_one_that_is_there_keeps_its_mode(
+    tmp_path, umask
+):
+    store = SqliteStore(tmp_path / "chanbridge.db")
+    before = os.umask(umask)
+    try:
+        await store.start()
+    finally:
+        os.umask(before)
+
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()}
+    await store.close()
+    (tmp_path / "chanbridge.db").chmod(0o660)
+    await store.start()
+    kept = (tmp_path / "chanbridge.db").stat().st_mode & 0o777
+    await store.close()
+
+    assert modes.keys() >= {"chanbridge.db", "chanbridge.db-wal"}
+    assert set(modes.values()) == {"0o600"}
+    assert kept == 0o660
+
+
+async def test_a_place_where_no_store_can_be_made_is_named(tmp_path):
+    (tmp_path / "data").write_text("")
+
+    with pytest.raises(cb.ConfigError, match="cannot be made: File exists: name another place"):
+        await SqliteStore(tmp_path / "data" / "chanbridge.db").start()
