@@ -185,9 +185,8 @@ class _Reading:
             self._source.problem(("accounts",), "must be tables: [accounts.NAME]")
             return {}
         for name, table in accounts.items():
-            if not _NAME.fullmatch(name):
-                mend = "use letters, digits, -, _ and ., as it becomes part of a URL"
-                self._source.problem(("accounts", name), f"no name for an account: {mend}")
+            if problem := name_problem(name):
+                self._source.problem(("accounts", name), problem)
             if not isinstance(table, dict):
                 self._source.problem(("accounts", name), f"must be a table: [accounts.{name}]")
         return {name: table for name, table in accounts.items() if isinstance(table, dict)}
@@ -256,6 +255,30 @@ class _Reading:
         except (msgspec.ValidationError, ValueError, TypeError) as error:  # a Config may check more
             self._source.problem(path, str(error))
             return None
+
+
+def name_problem(name: str) -> str:
+    """Say what is wrong with the name of an account; empty: nothing."""
+    mend = "use letters, digits, -, _ and ., as it becomes part of a URL"
+    return "" if _NAME.fullmatch(name) else f"no name for an account: {mend}"
+
+
+def written_problems(
+    name: str, table: Mapping[str, Any], *, registry: Registry, public_url: str = ""
+) -> list[str]:
+    """Say what would be wrong with an account once it is written: ``KEY: problem``.
+
+    What its references stand for need not be there yet.
+    """
+    references = {key for key, value in table.items() if str(value).startswith(("env:", "file:"))}
+    known = {**table, **dict.fromkeys(references, "env:STAND_IN")}
+    source = Source("", {"public_url": public_url, "accounts": {name: known}})
+    try:
+        _Reading(source, registry, {"STAND_IN": "stand-in"}, literals=False).settings(Path())
+    except ConfigError as error:
+        found = [problem.removeprefix(": ").removeprefix(f"accounts.{name}.") for problem in error.problems]
+        return [problem for problem in found if problem.partition(":")[0] not in references]
+    return []
 
 
 def absolute_store(url: str, folder: Path) -> str:

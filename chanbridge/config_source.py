@@ -81,7 +81,16 @@ def key_lines(text: str, table: Mapping[str, Any]) -> Iterator[tuple[KeyPath, in
 
 
 def _keys(dotted: str) -> KeyPath:
-    return tuple(key[1:-1] if key[0] in "\"'" else key for key in re.findall(_KEY, dotted))
+    return tuple(map(_key, re.findall(_KEY, dotted)))
+
+
+def _key(written: str) -> str:
+    if "\\" in written and written[0] == '"':
+        try:
+            return next(iter(tomllib.loads(f"{written} = 0")))
+        except tomllib.TOMLDecodeError:  # a line in a text that only looks like a key
+            return written
+    return written[1:-1] if written[0] in "\"'" else written
 
 
 def _holds(table: Any, path: KeyPath) -> bool:

@@ -254,6 +254,14 @@ def test_an_account_is_a_table_with_a_name_that_can_stand_in_a_url(load, text, p
     assert found.startswith(f"chanbridge.toml:{problem}")
 
 
+def test_the_line_of_an_account_is_found_whatever_its_name_is_written_with(load):
+    problems = problems_of(load, PIGEON + '\n[accounts."a b/c\\"x"]\nchannel = "plain"\n')
+
+    assert [problem.partition(": no name")[0] for problem in problems] == [
+        'chanbridge.toml:7: accounts.a b/c"x'
+    ]
+
+
 def test_an_account_may_set_its_base_url(load):
     settings = load(f'{PIGEON}base_url = "http://127.0.0.1:9001"\n')
 

@@ -60,7 +60,7 @@ def command(
       chanbridge init --channel sms --account support --set provider=twilio \\
           --set account_sid=AC... --set sender=+12025550100
     """
-    from chanbridge.config import config_path
+    from chanbridge.config import config_path, name_problem
 
     registry = new_registry()
     path = config_path(config)
@@ -70,11 +70,14 @@ def command(
     account = account or _ask("Name of the account", "--account", default=channel)
     if account in written.get("accounts", {}):
         raise click.UsageError(f"--account: '{account}' is in {path} already")
+    if problem := name_problem(account):
+        raise click.UsageError(f"--account: '{account}' is {problem}")
     table, env = _settings(registry, channel, account, pairs(settings, "--set"))
     if public_url is None and "public_url" not in written and _is_asked():
         public_url = click.prompt(
             "Public URL of this server (empty: none yet)", default="", show_default=False, err=True
         )
+    _refuse(registry, account, {"channel": channel, **table}, public_url)
     _write(path, account, {"channel": channel, **table}, public_url, new=not written)
     _report(path, account, channel, env, wants_json(as_json))
     return 0
@@ -157,6 +160,19 @@ def _checked_reference(name: str, text: str) -> str:
     if not _REFERENCE.fullmatch(text):
         raise click.UsageError(f"{name}: is a secret: write env:NAME or file:PATH, not the secret itself")
     return text
+
+
+def _refuse(registry: Registry, account: str, table: dict[str, Any], public_url: str | None) -> None:
+    """Raise `ConfigError` for what no command would read back."""
+    from chanbridge.config import written_problems
+    from chanbridge.model.errors import ConfigError
+
+    found = written_problems(account, table, registry=registry, public_url=public_url or "")
+    if found:
+        raise ConfigError(
+            *(problem.replace("public_url", "--public-url", 1) if problem.startswith("public_url:")
+              else f"--set: {problem}" for problem in found)
+        )  # fmt: skip
 
 
 def _write(path: Path, account: str, table: dict[str, Any], public_url: str | None, *, new: bool) -> None:

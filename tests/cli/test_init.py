@@ -34,12 +34,12 @@ def test_what_is_written_can_be_read(cli, tmp_path):
 
 
 def test_another_account_is_added_to_a_file_that_is_there(configured, tmp_path):
-    ran = configured("init", "--channel", "pigeon", "--account", "barn 2", "--set", "number=+12025550101")
+    ran = configured("init", "--channel", "pigeon", "--account", "barn.2", "--set", "number=+12025550101")
 
     text = (tmp_path / "chanbridge.toml").read_text()
     assert ran.code == 0
     assert text.startswith(CONFIG.rstrip("\n"))
-    assert '[accounts."barn 2"]' in text
+    assert '[accounts."barn.2"]' in text
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,12 @@ def test_another_account_is_added_to_a_file_that_is_there(configured, tmp_path):
         (
             ["--account", "x", "--set", "nmber=1"],
             "--set: pigeon has no 'nmber'; known are: api_key",
+        ),
+        (["--account", 'a b/c"x'], """--account: 'a b/c"x' is no name for an account: use letters, digits"""),
+        (["--account", "x", "--set", "number=202"], "chanbridge: --set: number: '202' does not match"),
+        (
+            ["--account", "x", "--set", "number=+12025550101", "--public-url", "ftp://x"],
+            "chanbridge: --public-url: 'ftp://x' does not match",
         ),
         (["--account", "x"], "--set number=...: is needed where nobody can be asked"),
     ],
