@@ -20,6 +20,8 @@ _KEY = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
 _TABLE = re.compile(rf"\s*\[\[?\s*({_DOTTED})\s*\]\]?\s*(?:#.*)?$")
 _ASSIGNED = re.compile(rf"\s*({_DOTTED})\s*=")
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_HARMLESS = re.compile(r"\W{1,2}|\\[nrt]|\\x[0-9a-f]{2}|(?=.{1,32}$)[a-z]+(?:[_-][a-z]+)*")
 _ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -114,8 +116,11 @@ def _open_quotes(line: str, quotes: str) -> str:
 
 
 def _unquoted(error: Exception) -> str:
-    """Keep where a TOML error is, without what it quotes: that may be half a credential."""
-    return re.sub(r"'[^']*'", "'...'", str(error))
+    """Keep what a TOML error says, without what it quotes that may be half a credential.
+
+    It quotes marks (``'='``) and keys; of these, plain words are kept.
+    """
+    return _QUOTED.sub(lambda found: found[0] if _HARMLESS.fullmatch(found[0][1:-1]) else "'...'", str(error))
 
 
 class Resolver:

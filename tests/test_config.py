@@ -315,6 +315,26 @@ def test_broken_toml_is_located_without_being_quoted(load):
     assert "hunter2" not in problem
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hunter2", "Expected '=' after a key in a key/value pair (at end of document)"),
+        (
+            "[accounts.loft]\n[accounts.loft]\n",
+            "Cannot declare ('accounts', 'loft') twice (at line 2, column 15)",
+        ),
+        ("a = {api_key=1,api_key=2}", "Duplicate inline table key 'api_key' (at line 1, column 25)"),
+        ("a = {sk-Hunter2=1,sk-Hunter2=2}", "Duplicate inline table key '...' (at line 1, column 31)"),
+        ('a = {"it\'s"=1,"it\'s"=2}', "Duplicate inline table key '...' (at line 1, column 23)"),
+        ("a = 'x\ny'", "Found invalid character '\\n' (at line 1, column 7)"),
+        ('a = "\\q"', "Unescaped '\\' in a string (at line 1, column 8)"),
+        ("a = [1 2]", "Unclosed array (at line 1, column 8)"),
+    ],
+)
+def test_an_error_of_toml_keeps_its_marks_and_keys_that_are_words(load, text, said):
+    assert problems_of(load, text) == [f"chanbridge.toml: no valid TOML: {said}"]
+
+
 def test_the_line_of_a_key_is_found_whatever_stands_around_it():
     text = (
         "# [a.comment]\n"
