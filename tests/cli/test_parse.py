@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+import chanbridge as cb
 from chanbridge.cli.webhook import read_request
 from chanbridge.model.validate import validate
-from tests.cli.conftest import SECRET, signature
+from tests.cli.conftest import SECRET, Pigeon, signature
 
 CALL = b'[{"id": "m-1-TEST", "from": "+12025550123", "to": "+12025550100", "text": "Hello"}]'
 OTHERS = b'[{"id": "m-2-TEST", "from": "+12025550123", "to": "+12025550199", "text": "Hi"}]'
@@ -112,6 +113,16 @@ def test_a_handshake_gives_no_events(cli):
     ran = cli("parse", "pigeon", *SET, stdin=b'{"method": "GET", "query": {"hub": "1"}, "body": ""}')
 
     assert (ran.code, ran.out, ran.err) == (0, "", "a subscription handshake, answered with 200: no events\n")
+
+
+def test_a_handshake_that_is_not_verified_is_told_as_one(cli, monkeypatch):
+    refused = cb.HttpResponse.text("the verify token is another one", status=403)
+    monkeypatch.setattr(Pigeon, "challenge", lambda self, request: refused)
+
+    ran = cli("parse", "pigeon", "--no-verify", stdin=b'{"method": "GET", "query": {"hub": "1"}, "body": ""}')
+
+    said = "a subscription handshake, its token was not checked: no events\n"
+    assert (ran.code, ran.out, ran.err) == (0, "", said)
 
 
 URL = "https://hooks.example.com/channels/in/loft"
