@@ -6,6 +6,7 @@ and spaces before it do not count, nor do tabs and line breaks within it, nor do
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 WEB = ("http", "https")
@@ -39,3 +40,10 @@ FILE_URL: dict[str, Any] = {
     "pattern": f"^$|{_begins(WEB)}",
     "x-rule": NO_FILE,
 }
+
+_LOCAL = re.compile(_begins(("file",)))
+
+
+def is_local(url: str) -> bool:
+    """Say whether a browser would read a URL as one of a file of this machine."""
+    return _LOCAL.match(url) is not None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from chanbridge.model.links import NO_FILE, NO_LINK, OPENED, RUNS, WEB
+from chanbridge.model.links import NO_FILE, NO_LINK, OPENED, RUNS, WEB, is_local
 from chanbridge.model.media import LocalFile, Media
 from chanbridge.model.message import Message
 from chanbridge.model.parts import (
@@ -42,7 +42,7 @@ def _media(media: Media) -> Broken:
         yield "", f"must have exactly one of url, provider_id, blob and data, has {given}"
     if media.url:
         yield from _url(media.url, (*WEB, "file"))
-    if media.url[:5].lower() == "file:" and not isinstance(media, LocalFile):
+    if is_local(media.url) and not isinstance(media, LocalFile):
         yield "url", "file: URLs are taken only from code: give the bytes or an http(s) URL"
 
 

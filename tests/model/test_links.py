@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -78,6 +78,11 @@ def test_the_schema_refuses_no_link_that_check_accepts(url, holder):
 
 
 @given(urls())
+@example("\tfile:")
+@example("\nfile:///tmp/x")
+@example(" FILE:///tmp/x")
+@example("\x00file:///tmp/x")
+@example("fi\tle:///tmp/x")
 def test_the_schema_refuses_no_file_that_check_accepts(url):
     part = cb.MediaPart(role="image", media=cb.Media(url=url))
 
