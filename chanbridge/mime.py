@@ -83,6 +83,14 @@ def bare(mime: str) -> str:
     return mime.partition(";")[0].strip().lower()
 
 
+_WRITTEN = re.compile(r"[^\s/;]+/[^\s/;]+(\s*;.*)?")
+
+
+def readable(mime: str) -> str:
+    """Give a media type as somebody stated it, or "" where it is none: a file matters more than its label."""
+    return mime if _WRITTEN.fullmatch(mime) else ""
+
+
 def true_mime(declared: str, head: bytes) -> str:
     """Say what a file is: as declared, unless its first bytes prove otherwise.
 

@@ -27,7 +27,13 @@ PLUGINS_MAY_NOT = {
     "aiohttp", "asyncio", "httpx", "os", "pathlib", "random", "requests", "secrets", "socket", "sqlite3",
     "ssl", "subprocess", "threading", "time", "urllib.request", "uuid", "tempfile", "shutil", "io",
 }  # fmt: skip
-PUBLIC = ("chanbridge.testing", "chanbridge.sandbox", "chanbridge.phone", "chanbridge.transcode.gsm")
+PUBLIC = (
+    "chanbridge.testing",
+    "chanbridge.sandbox",
+    "chanbridge.mime",
+    "chanbridge.phone",
+    "chanbridge.transcode.gsm",
+)
 CLOCKS = {"now", "utcnow", "today"}
 MAX_MODULE = 500
 MAX_FUNCTION = 60

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import chanbridge as cb
 from chanbridge.model.codec import to_wire
+from chanbridge.model.validate import validate
 from chanbridge.testing import vectors
 from chanbridge_sms import Sms, SmsConfig
 from chanbridge_sms.twilio.inbound import FACTS
@@ -302,3 +303,12 @@ def test_whatever_the_body_it_is_kept(body, content_type):
         return  # the core quarantines the request
 
     assert events or body.strip() == b"[]"
+
+
+@pytest.mark.parametrize("said_to_be", ["garbage", "image", "/png", "image/", "nan"])
+def test_a_file_whose_label_is_garbage_is_kept_without_it(sms, form, said_to_be):
+    event = said(sms, form(NumMedia="1", MediaUrl0="https://api.twilio.com/m", MediaContentType0=said_to_be))
+
+    wire = to_wire(event.replace(id="event-TEST-1", account="sms-main"))
+    assert [part.media.mime for part in event.message.parts if isinstance(part, cb.MediaPart)] == [""]
+    assert validate(wire, "event") == []

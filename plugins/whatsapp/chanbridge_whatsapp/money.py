@@ -20,6 +20,13 @@ def offset(currency: str) -> int:
     return int(10 ** _EXPONENTS.get(currency.upper(), 2))
 
 
+def currency_of(code: str) -> str:
+    """Read a currency's code; raise `PayloadError` if it is none."""
+    if len(code) == 3 and code.isascii() and code.isalpha():
+        return code.upper()
+    raise cb.PayloadError("a currency is no code of three letters")
+
+
 def minor(amount: object, currency: str) -> int:
     """Read a decimal amount (a number, or one as text); raise `PayloadError` if it is none."""
     try:

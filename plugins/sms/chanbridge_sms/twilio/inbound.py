@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 import chanbridge as cb
+from chanbridge.mime import bare, readable
 from chanbridge.transcode.gsm import is_gsm
 from chanbridge_sms import keywords
 from chanbridge_sms.addresses import received, split_app
@@ -138,7 +139,7 @@ class _Reader:
     def _files(self) -> Iterator[cb.Part]:
         found = 0
         while url := self._fields.get(f"MediaUrl{found}"):
-            mime = self._fields.get(f"MediaContentType{found}", "").partition(";")[0].strip().lower()
+            mime = readable(bare(self._fields.get(f"MediaContentType{found}", "")))
             found += 1
             if mime not in _LAYOUT:
                 media = cb.Media(url=url, mime=mime, auth="channel" if self._config.media_auth else "none")

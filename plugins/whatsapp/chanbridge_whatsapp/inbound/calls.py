@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct, field
 
 import chanbridge as cb
+from chanbridge.mime import readable
 from chanbridge_whatsapp.inbound.scope import Scope, exact_number, moment
 from chanbridge_whatsapp.inbound.wire import File, Stamp, Status
 
@@ -118,7 +119,7 @@ def _file(call: Call) -> cb.Media | None:
     if file is None or not file.id:
         return None
     return cb.Media(
-        provider_id=file.id, mime=file.mime_type or "", filename=file.filename or "", auth="channel"
+        provider_id=file.id, mime=readable(file.mime_type or ""), filename=file.filename or "", auth="channel"
     )
 
 

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import chanbridge as cb
+from chanbridge.mime import readable
 from chanbridge_whatsapp.capabilities import ID_TTL_S
 from chanbridge_whatsapp.errors import failure, problem_of
 from chanbridge_whatsapp.inbound.scope import moment
 from chanbridge_whatsapp.inbound.wire import Basket, BasketItem, File, Item
-from chanbridge_whatsapp.money import minor
+from chanbridge_whatsapp.money import currency_of, minor
 
 Parts = tuple[cb.Part, ...]
 _Text = cb.Text  # bound once: `chanbridge` is lazy, and slow to ask each time
@@ -43,9 +44,11 @@ def media_of(file: File, item: Item) -> cb.Media:
     at = moment(item.timestamp)
     if file.link and not file.id:
         return cb.Media(url=file.link, filename=file.filename or "")
+    if not file.id:
+        raise cb.PayloadError(f"{item.type}: the file has no id")
     return cb.Media(
         provider_id=file.id,
-        mime=file.mime_type or "",
+        mime=readable(file.mime_type or ""),
         sha256=hex_digest(file.sha256 or ""),
         filename=file.filename or "",
         expires_at=at + dt.timedelta(seconds=ID_TTL_S) if at else None,
@@ -68,6 +71,8 @@ def location(item: Item, raw: cb.Raw) -> Parts:
     place = item.location
     if place is None:
         raise cb.PayloadError("location: the message has no such object")
+    if abs(place.latitude) > 90 or abs(place.longitude) > 180:
+        raise cb.PayloadError("location: it is no place on earth")
     return (
         cb.Location(
             lat=place.latitude,
@@ -80,45 +85,55 @@ def location(item: Item, raw: cb.Raw) -> Parts:
 
 
 def contacts(item: Item, raw: cb.Raw) -> Parts:
-    return (cb.Contacts(contacts=tuple(_card(card) for card in item.contacts or [])),)
+    if not item.contacts:
+        raise cb.PayloadError("contacts: the message has none")
+    return (cb.Contacts(contacts=tuple(_card(card) for card in item.contacts)),)
 
 
 def _card(card: dict[str, Any]) -> cb.ContactCard:
     name, org = card.get("name") or {}, card.get("org") or {}
     origin = card.get("origin")
     return cb.ContactCard(
-        name=name.get("formatted_name") or "",
-        first_name=name.get("first_name") or "",
-        last_name=name.get("last_name") or "",
+        name=_word(name, "formatted_name"),
+        first_name=_word(name, "first_name"),
+        last_name=_word(name, "last_name"),
         phones=_labeled(card, "phones", "phone"),
         emails=_labeled(card, "emails", "email"),
         urls=_labeled(card, "urls", "url"),
         addresses=tuple(_postal(address) for address in card.get("addresses") or []),
-        org=org.get("company") or "",
-        department=org.get("department") or "",
-        title=org.get("title") or "",
-        birthday=card.get("birthday") or "",
-        vcard=card.get("vcard") or "",
+        org=_word(org, "company"),
+        department=_word(org, "department"),
+        title=_word(org, "title"),
+        birthday=_word(card, "birthday"),
+        vcard=_word(card, "vcard"),
         extra={"x-whatsapp": {"origin": origin}} if origin else {},
     )
 
 
+def _word(found: dict[str, Any], field: str) -> str:
+    """Read a field of a card; raise `PayloadError` if it is no text."""
+    value = found.get(field)
+    if value is not None and not isinstance(value, str):
+        raise cb.PayloadError(f"contacts: {field} is no text")
+    return value or ""
+
+
 def _labeled(card: dict[str, Any], field: str, key: str) -> tuple[cb.Labeled, ...]:
     return tuple(
-        cb.Labeled(value=entry.get(key) or "", type=entry.get("type") or "", wa_id=entry.get("wa_id") or "")
+        cb.Labeled(value=_word(entry, key), type=_word(entry, "type"), wa_id=_word(entry, "wa_id"))
         for entry in card.get(field) or []
     )
 
 
 def _postal(address: dict[str, Any]) -> cb.PostalAddress:
     return cb.PostalAddress(
-        street=address.get("street") or "",
-        city=address.get("city") or "",
-        region=address.get("state") or "",
-        postal_code=address.get("zip") or "",
-        country=address.get("country") or "",
-        country_code=address.get("country_code") or "",
-        type=address.get("type") or "",
+        street=_word(address, "street"),
+        city=_word(address, "city"),
+        region=_word(address, "state"),
+        postal_code=_word(address, "zip"),
+        country=_word(address, "country"),
+        country_code=_word(address, "country_code"),
+        type=_word(address, "type"),
     )
 
 
@@ -146,7 +161,10 @@ def order_of(basket: Basket, ref: str = "") -> cb.Order:
 def _line(item: BasketItem) -> cb.LineItem:
     price = None
     if item.currency and item.item_price is not None:
-        price = cb.Money(currency=item.currency, minor=minor(item.item_price, item.currency))
+        currency = currency_of(item.currency)
+        price = cb.Money(currency=currency, minor=minor(item.item_price, currency))
+    if not item.product_retailer_id:
+        raise cb.PayloadError("order: an item has no product_retailer_id")
     quantity = float(item.quantity) if item.quantity is not None else 1.0
     return cb.LineItem(sku=item.product_retailer_id, qty=quantity, unit_price=price)
 

@@ -11,7 +11,7 @@ from chanbridge_whatsapp.inbound import wire
 from chanbridge_whatsapp.inbound.calls import call_status
 from chanbridge_whatsapp.inbound.scope import Scope, moment
 from chanbridge_whatsapp.inbound.wire import Pricing, Status
-from chanbridge_whatsapp.money import minor, offset
+from chanbridge_whatsapp.money import currency_of, minor, offset
 
 # Bound once: `chanbridge` is lazy, and slow to ask each time.
 _MessageStatus, _Price, _Ref = cb.MessageStatus, cb.Price, cb.Ref
@@ -119,6 +119,7 @@ def _amount(payment: dict[str, Any]) -> cb.Money | None:
     currency, amount = payment.get("currency"), payment.get("amount")
     if not (isinstance(currency, str) and currency):
         return None
+    currency = currency_of(currency)
     if isinstance(amount, dict) and isinstance(amount.get("value"), int):
         per_unit = amount.get("offset")
         value = amount["value"] * offset(currency)

@@ -148,7 +148,10 @@ def standby_echo(scope: Scope, raw: cb.Raw) -> Events:
     body = {key: value for key, value in said.message.items() if isinstance(key, str) and key != "context"}
     item = msgspec.convert({**body, "id": said.id, "timestamp": said.timestamp}, wire.Item)
     group = item.to if said.message.get("recipient_type") == "group" else None
-    to = None if group else scope.contact(item.to, said.message.get("recipient"))
+    user = said.message.get("recipient")
+    if not isinstance(user, str | None):
+        raise cb.PayloadError("recipient: it is no text")
+    to = None if group else scope.contact(item.to, user)
     item = msgspec.structs.replace(item, group_id=group)
     parts = parts_of(item, raw)
     if parts is None:
