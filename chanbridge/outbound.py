@@ -38,6 +38,7 @@ LEASE = dt.timedelta(seconds=60)
 RENEW_S = 15.0
 POLL_S = 0.5
 MAX_TRIES = 8
+MEDIA_TRIES = 2  # of a file that the provider could not take: it seldom can the next time
 HOLD_S = 60.0
 MAX_HOLD_S = 1800.0
 
@@ -297,7 +298,7 @@ class Sender:
         if failure.code == "expired":
             return Settled(state="expired", failure=failure)
         due = next_attempt(
-            failure, lane.item.attempt + 1, self._clock(), random.random, max_attempts=MAX_TRIES
+            failure, lane.item.attempt + 1, self._clock(), random.random, max_attempts=tries_of(failure)
         )
         if due is None:
             return Settled(state="failed", failure=failure)
@@ -315,6 +316,12 @@ class Sender:
         stored = await self._store.journal.append(Arrival(account=account, at=now, events=[event]))
         self._told(stored.entries)
         _log.error("account.held", extra={"account": account, "code": failure.code})
+
+
+def tries_of(failure: Failure) -> int:
+    """Say how often what failed like this is tried in all."""
+    refused = failure.code == "media_unavailable" and failure.provider is not None
+    return MEDIA_TRIES if refused else MAX_TRIES
 
 
 def hold_s(attempt: int) -> float:

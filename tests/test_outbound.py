@@ -6,6 +6,7 @@ import pytest
 
 import chanbridge as cb
 from chanbridge.hooks import Hooks
+from chanbridge.outbound import MAX_TRIES, tries_of
 from tests.channels import ADA, Clock, Pigeon, PigeonConfig, PigeonProvider, call
 from tests.runtime import deliver, eventually, make_bridge
 
@@ -232,3 +233,10 @@ async def test_a_waiting_retry_is_not_hurried_by_the_next_message(tmp_path):
 
     assert early == 1
     assert [message["body"] for message in provider.sent] == ["One", "One", "Two"]
+
+
+def test_a_file_that_the_provider_could_not_take_is_tried_once_more():
+    refused = cb.Failure.of("media_unavailable", provider=cb.ProviderError(code="131053"))
+    ours = cb.Failure.of("media_unavailable", detail="cannot look up the host")
+
+    assert (tries_of(refused), tries_of(ours)) == (2, MAX_TRIES)

@@ -36,6 +36,7 @@ _STOPPED = Rule("recipient_opted_out")
 _POLICY = Rule("policy_rejected")
 _BLOCKED = Rule("policy_rejected", scope="account")
 _MEDIA = Rule("media_unavailable")
+_TOO_LARGE = Rule("too_large")
 _TEMPLATE = Rule("template_invalid")
 _UNPAID = Rule("account_blocked")
 _GONE = Rule("target_gone")
@@ -126,6 +127,9 @@ class Refused(msgspec.Struct):
     error: Problem | None = None
 
 
+_LARGE = re.compile(r"\blarger than\b|\btoo (?:large|big)\b|\bexceed", re.IGNORECASE)
+
+
 def rule(code: int, subcode: int | None = None) -> Rule | None:
     """Look a code up; None if it is not known."""
     known = SUBCODES.get((code, subcode or 0)) or CODES.get(code)
@@ -135,6 +139,8 @@ def rule(code: int, subcode: int | None = None) -> Rule | None:
 def failure(problem: Problem, *, http: int = 0, retry_after_s: float | None = None) -> cb.Failure:
     """Make the failure of an error object: by its code, else by the HTTP status."""
     known = rule(problem.code, problem.error_subcode) or Rule(_by_status(http))
+    if known is _MEDIA and _LARGE.search(f"{problem.details} {problem.message or ''}"):
+        known = _TOO_LARGE  # one code for type, size and codec: only the words tell
     over: dict[str, Any] = {
         "retryable": known.retryable,
         "scope": known.scope,

@@ -180,3 +180,19 @@ def test_a_media_id_that_expired_is_a_target_gone(channel):
     body = {"error": {"code": 100, "error_subcode": 33, "message": "Unsupported get request."}}
 
     assert channel.error(cb.HttpResponse.of_json(body, status=400)).code == "target_gone"
+
+
+@pytest.mark.parametrize("code", [131052, 131053])
+@pytest.mark.parametrize(
+    "words", ["The image is larger than 5242880 bytes.", "File size exceeds the limit", "The file is too big"]
+)
+def test_a_file_that_is_too_large_is_not_tried_again(code, words):
+    found = failure(Problem(code=code, error_data={"details": words}))
+
+    assert (found.code, found.retryable, found.fix) == ("too_large", False, "shrink")
+
+
+def test_a_file_of_the_wrong_type_is_not_called_too_large():
+    found = failure(Problem(code=131053, error_data={"details": "Unsupported image mime type image/gif."}))
+
+    assert found.code == "media_unavailable"

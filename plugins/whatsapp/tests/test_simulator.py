@@ -13,14 +13,17 @@ import pywa
 from pywa import errors, types
 from pywa.types import templates
 
+import chanbridge as cb
 from chanbridge.http import HttpRequest, HttpResponse
 from chanbridge.sandbox import Phone, Sandbox, fetch
 from chanbridge.sandbox.wire import Reply, Server
+from chanbridge_whatsapp import WhatsApp
 from chanbridge_whatsapp.config import WhatsAppConfig
 from chanbridge_whatsapp.simulator import VERIFY_TOKEN, WhatsAppSimulator
 from chanbridge_whatsapp.simulator.platform import user_id
 
 ADA, BO = "+12025550123", "+12025550124"
+JPEG = b"\xff\xd8\xff\xe0"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 
 
@@ -579,10 +582,33 @@ async def test_a_test_number_writes_only_to_whom_it_may(simulator, ada) -> None:
 
 
 async def test_a_file_of_the_wrong_type_or_size_is_refused(simulator, wa) -> None:
-    for data, mime in ((PNG, "image/gif"), (bytes(500_001), "image/webp")):
+    for send, data, mime in (
+        (wa.send_image, PNG, "image/gif"),
+        (wa.send_image, bytes(5 * 1024 * 1024 + 1), "image/jpeg"),
+        (wa.send_sticker, bytes(500_001), "image/webp"),
+    ):
+        media = await do(wa.upload_media, data, mime_type=mime, filename="file")
         with pytest.raises(errors.WhatsAppError) as refused:
-            await do(wa.upload_media, data, mime_type=mime, filename="file")
+            await do(send, ADA, media)
         assert refused.value.code == 131053
+
+
+async def test_a_picture_that_is_too_large_for_one_goes_out_as_a_document(
+    app, simulator, ada, tmp_path
+) -> None:
+    picture = JPEG + bytes(6 * 1024 * 1024)
+    (tmp_path / "box.jpg").write_bytes(picture)
+    settings = {key: value for key, value in simulator.settings()["whatsapp"].items() if key != "channel"}
+    config = msgspec.convert(settings, WhatsAppConfig, dec_hook=lambda secret, value: secret(value))
+    ada.send_text("Hi")  # which opens the window
+    await simulator.settle()
+    async with cb.Bridge([("support", WhatsApp, config)], folder=tmp_path) as bridge:
+        await bridge.runtime.receiver.receive("support", app.requests[-1])
+        await bridge.send(f"whatsapp:{ADA}", cb.Message.image(tmp_path / "box.jpg", caption="The box"))
+        seen = await ada.receive(within=10)
+
+    [file] = seen.media
+    assert (seen.text, file.role, file.mime, file.data) == ("The box", "document", "image/jpeg", picture)
 
 
 async def test_a_media_link_needs_the_token_and_lives_five_minutes(app, simulator, wa, ada) -> None:

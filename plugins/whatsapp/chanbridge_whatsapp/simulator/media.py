@@ -9,7 +9,7 @@ import chanbridge as cb
 from chanbridge.sandbox import Call, File, Route, multipart
 from chanbridge_whatsapp.simulator.graph import Refused, absent, missing, success
 from chanbridge_whatsapp.simulator.platform import wrong_token
-from chanbridge_whatsapp.simulator.rules import MEDIA, check_file
+from chanbridge_whatsapp.simulator.rules import check_file
 from chanbridge_whatsapp.simulator.state import UPLOAD_DAYS, Stored
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Files:
             raise missing("file")
         file = parts["file"]
         mime = parts["type"].text if "type" in parts else file.content_type
-        check_file(_role(mime), mime, len(file.data))
+        check_file("document", mime, len(file.data))  # it learns the role only from the message
         found = File(mime=mime, filename=file.filename, data=file.data)
         return cb.HttpResponse.of_json({"id": self._platform.store(number.waba, found, days=UPLOAD_DAYS).id})
 
@@ -101,10 +101,3 @@ class Files:
         if id not in self._platform.uploads:
             raise absent(f"upload:{id}")
         return self._platform.uploads[id]
-
-
-def _role(mime: str) -> str:
-    if mime == "image/webp":
-        return "sticker"
-    kind = mime.partition("/")[0]
-    return kind if kind in MEDIA else "document"
