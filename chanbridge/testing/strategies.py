@@ -130,6 +130,9 @@ def actions() -> st.SearchStrategy[Action]:
     return st.one_of(reply, reply, reply, url, call, other)
 
 
+_PICTURE = MediaPart(role="image", media=Media(url="https://example.com/mug.jpg", mime="image/jpeg", size=9))
+
+
 def action_lists(max_size: int = 5) -> st.SearchStrategy[tuple[Action, ...]]:
     return st.just(()) | st.lists(actions(), max_size=max_size).map(tuple)
 
@@ -251,8 +254,9 @@ def other_parts() -> st.SearchStrategy[Part]:
             Template,
             name=st.just("hello"),
             language=st.just("en"),
-            parameters=st.just({"body.1": "Ada"}),
-            preview=some(((), (Text(text="Hello {{1}}"),))),
+            parameters=some(({"body.1": "Ada"}, {"body.1": "Ada", "button.0": "track/17"})),
+            preview=some(((), (Text(text="Hello {{1}}"),), (Text(text="Hello {{1}}"), _PICTURE))),
+            actions=action_lists(),
         ),
         st.builds(OtherPart, type=st.just("hologram"), fallback_text=labels()),
     )

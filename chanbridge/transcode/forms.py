@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from chanbridge.model.parts import Action, Card, Carousel, ListPart, MediaPart, Part, Poll, Template, Text
+from chanbridge.model.parts import Action, Card, Carousel, ListPart, MediaPart, Part, Poll, Template
 from chanbridge.transcode import cards, kinds, menus, templates
 from chanbridge.transcode.kinds import Shown, placed
 from chanbridge.transcode.layout import lay
@@ -99,17 +99,24 @@ def _unfold(work: Work, form: Form) -> _Unfolded:
         losses.append(work.loss(path, "presentation", "D20", "its preview is sent"))
         shown = templates.preview(part, path)
         parts += [(f"{path}/preview/{n}", inner.replace(id=part.id)) for n, inner in enumerate(shown)]
-        if part.actions:
-            parts.append((path, Text(id=part.id, actions=part.actions, text="")))
-    work.know(placed for path, part in parts for placed in actions_of(part, path))
+        if part.actions:  # they stand under the last that is shown
+            work.besides[parts[-1][0]] = kinds.own_actions(part, path)
+    work.know(placed for path, part in parts for placed in _all_actions(work, part, path))
     work.know(form.quick())
     work.quote = work.quoted()
     return _Unfolded(parts, tuple(losses))
 
 
+def _all_actions(work: Work, part: Part, path: str) -> tuple[Placed, ...]:
+    """Give every action of a part; of the last of a preview, those of its template too."""
+    return (*actions_of(part, path), *work.besides.get(path, ()))
+
+
 def _groups(work: Work, parts: list[tuple[str, Part]]) -> Iterator[Draft | tuple[str, Part]]:
     """Give albums where files stand side by side and the channel has them (D12), else single parts."""
-    for is_media, run in groupby(parts, key=lambda item: isinstance(item[1], MediaPart)):
+    for is_media, run in groupby(
+        parts, key=lambda item: isinstance(item[1], MediaPart) and item[0] not in work.besides
+    ):
         members = list(run)
         media = [(path, part) for path, part in members if isinstance(part, MediaPart)]
         together = album(work, media) if is_media and len(media) > 1 and not work.quoted() else None
@@ -156,7 +163,7 @@ def _part(work: Work, path: str, part: Part, quick: tuple[Placed, ...]) -> list[
 
 def _shown(work: Work, part: Part, path: str) -> Shown:
     """Show a part by the rule of its kind, the quoted words above the first (D18)."""
-    shown = _by_rule(work, part, path)
+    shown = _with_besides(_by_rule(work, part, path), part, path, work.besides.get(path, ()))
     quote, work.quote = work.quote, Rich("")
     if not quote:
         return shown
@@ -164,6 +171,16 @@ def _shown(work: Work, part: Part, path: str) -> Shown:
     if isinstance(first, Bubble) and not first.media:
         return [first._replace(text=r.join([quote, first.text])), *shown[1:]]
     return [Bubble((part.id,), path, quote), *shown]
+
+
+def _with_besides(shown: Shown, part: Part, path: str, actions: tuple[Placed, ...]) -> Shown:
+    """Put a template's own actions under the last of its preview."""
+    last = shown[-1]
+    if not actions:
+        return shown
+    if isinstance(last, Bubble):
+        return [*shown[:-1], last._replace(actions=(*last.actions, *actions))]
+    return [*shown, Bubble((part.id,), path, actions=actions)]
 
 
 def _by_rule(work: Work, part: Part, path: str) -> Shown:
@@ -196,14 +213,14 @@ def _fallback_loss(work: Work, path: str, reason: str) -> Loss:
 
 
 def _fallback(work: Work, part: Part, path: str, *losses: Loss) -> Shown:
-    actions = tuple(actions_of(part, path))
+    actions = _all_actions(work, part, path)
     return [Bubble(ids_of(part), path, Rich(part.fallback_text), None, actions, losses)]
 
 
 def _lost(work: Work, part: Part, path: str, refused: Refused, quick: tuple[Placed, ...]) -> list[Draft]:
     gone = (
         work.loss(placed.path, "content", refused.rule, "gone with its part")
-        for placed in actions_of(part, path)
+        for placed in _all_actions(work, part, path)
     )
     draft = Draft((), ids_of(part), losses=(refused.loss(), *gone))
     return [draft, *_quick_alone(work, quick)]
@@ -226,7 +243,15 @@ def _joined(work: Work, draft: Draft, quick: tuple[Placed, ...]) -> list[Draft]:
         options = (*draft.options, *fitted.options)
         losses = (*draft.losses, *fitted.losses)
         return [draft._replace(quick_replies=fitted.native, options=options, losses=losses)]
+    if any(isinstance(part, Template) for part in draft.parts):
+        return [draft._replace(losses=(*draft.losses, *_not_of_template(work, quick)))]
     return [draft, *_quick_alone(work, quick)]
+
+
+def _not_of_template(work: Work, quick: tuple[Placed, ...]) -> list[Loss]:
+    """Say what has no place: a template shows what was approved, and a message more is not what was asked."""
+    reason = "a template has only its own buttons: make it one of the template's actions"
+    return [work.loss(one.path, "content", "D20", reason) for one in quick]
 
 
 def _may_stand_under(work: Work, draft: Draft) -> bool:

@@ -110,6 +110,7 @@ class Work:
         self.letters = False
         self.numbered = 0
         self.quote = Rich("")
+        self.besides: dict[str, tuple[Placed, ...]] = {}  # by a preview's path, its template's own actions
         self._taken: Counter[str] = Counter()
 
     def know(self, actions: Iterable[Placed]) -> None:

@@ -842,6 +842,24 @@ class TestD20Previews:
         assert [action.payload for action in plan.steps[0].actions] == ["yes", "NO"]
         assert [option.action_id for option in plan.reply_map.entries] == ["yes", "p0.a1"]
 
+    def test_a_quick_reply_beside_it_has_no_place_and_makes_no_message_of_its_own(self):
+        message = Message.of(HELLO, quick_replies=["Yes"])
+
+        with pytest.raises(Unsupported, match="/quick_replies/0: a template has only its own buttons"):
+            transcode(message, WHATSAPP)
+        plan = transcode(message, WHATSAPP, Policy(max_loss="content"))
+
+        assert [[part.kind for part in step.parts] for step in plan.steps] == [["template"]]
+        assert plan.reply_map is None
+
+    def test_its_actions_stand_under_its_preview_in_one_message(self):
+        part = HELLO.replace(actions=(Action(id="yes", label="Yes"), Action(label="No")))
+
+        plan = transcode(Message.of(part), SMS)
+
+        assert texts(plan) == ["Hello Ada\n\n1) Yes\n2) No\nReply with a number."]
+        assert [option.action_id for option in plan.reply_map.entries] == ["yes", "p0.a1"]
+
     def test_elsewhere_its_preview_is_filled_in(self):
         plan = transcode(Message.of(HELLO), SMS)
 

@@ -255,3 +255,18 @@ def test_a_file_in_a_template_is_uploaded_first(channel, step):
 
     assert upload.url == MEDIA
     assert post.json()["template"]["components"][0]["parameters"][0]["image"] == {"id": "9"}
+
+
+def test_a_reply_stands_at_the_next_button_where_one_is_given_a_link(content, step):
+    actions = (cb.Action(id="yes", label="Yes"), cb.Action(id="no", label="No"))
+    parameters = {"button.0": "track/17"}
+    part = cb.Template(name="t", language="en", actions=actions, parameters=parameters)
+
+    buttons = content(step(part))["template"]["components"]
+
+    assert [(button["sub_type"], button["index"]) for button in buttons] == [
+        ("url", "0"),
+        ("quick_reply", "1"),
+        ("quick_reply", "2"),
+    ]
+    assert [button["parameters"][0].get("payload") for button in buttons] == [None, "yes", "no"]
