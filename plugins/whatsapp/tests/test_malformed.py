@@ -97,3 +97,12 @@ def paths(value: object, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
     for key, below in pairs:
         yield (*above, key)
         yield from paths(below, (*above, key))
+
+
+@pytest.mark.parametrize("errors", [None, [], [{}], ["odd"]])
+def test_a_failure_that_says_nothing_is_unknown_however_it_says_so(channel, webhook, errors):
+    status = {"id": "wamid.TEST1", "status": "failed", "recipient_id": "12025550123", "errors": errors}
+
+    [event] = channel.parse(webhook(status, key="statuses"))
+
+    assert (event.error.code, event.error.retryable) == ("internal", True)

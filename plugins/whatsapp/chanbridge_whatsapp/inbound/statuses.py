@@ -71,10 +71,10 @@ def _recipient(scope: Scope, status: Status) -> str:
 
 
 def _error(status: Status) -> cb.Failure | None:
-    """Give the first error; a failure that says nothing is one of its own."""
+    """Give the first error; a failure without one is as one that says nothing."""
     if status.errors:
         return failure(problem_of(status.errors[0]))
-    return cb.Failure.of("internal", retryable=False) if status.status == "failed" else None
+    return failure(problem_of({})) if status.status == "failed" else None
 
 
 def _price(pricing: Pricing | None) -> cb.Price | None:
