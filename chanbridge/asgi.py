@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import logging
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from chanbridge.asgi_wire import (
     Scope,
     Send,
     TooLarge,
+    discard,
     file_headers,
     path_below,
     problem,
@@ -94,7 +96,7 @@ class App:
         path = path_below(scope)
         try:
             if path.startswith("/in/") and self._bridge.started:
-                response: HttpResponse | None = await self._webhook(scope, receive, path[4:])
+                response: HttpResponse | None = await self._webhook(scope, receive, send, path[4:])
             else:
                 response = await self._answer(path, scope, send)
         except Disconnected:
@@ -125,7 +127,7 @@ class App:
             )
         return problem(503, "not_started", LATER)
 
-    async def _webhook(self, scope: Scope, receive: Receive, rest: str) -> HttpResponse:
+    async def _webhook(self, scope: Scope, receive: Receive, send: Send, rest: str) -> HttpResponse | None:
         receiver = self._bridge.runtime.receiver
         name, _, below = rest.partition("/")
         headers = Headers.of_raw(scope["headers"])
@@ -134,16 +136,26 @@ class App:
         try:
             body = await self._body(receive, headers, receiver.max_body)
         except Refused as refused:
-            return receiver.refuse(refused, name, peer)
+            response = receiver.refuse(refused, name, peer)
+            if not _is_coming(refused, headers):
+                return response
+            # Closing with a body on its way resets the connection: many clients would not see the answer.
+            rest_of_body = self._discard(receive, 2 * receiver.max_body)
+            await respond(send, response, before_end=rest_of_body)
+            return None
         url = url_of(scope, headers, self._base)
         request = HttpRequest(method=scope["method"], url=url, headers=headers, body=body, peer=peer)
         return await receiver.receive(name, request, below)
+
+    async def _discard(self, receive: Receive, limit: int) -> None:
+        with contextlib.suppress(TimeoutError):
+            await self._patience.limit(discard(receive, limit))
 
     async def _body(self, receive: Receive, headers: Headers, limit: int) -> bytes:
         declared = headers.get("content-length", "")
         try:
             if declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
-                raise TooLarge
+                raise TooLarge(more=True)
             return await self._patience.limit(read_body(receive, limit))
         except TooLarge as error:
             raise Refused(413, "too_large", CLOSE) from error
@@ -194,6 +206,12 @@ class App:
         if ours:
             await self._bridge.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _is_coming(refused: Refused, headers: Headers) -> bool:
+    """Say whether the rest of a refused body is on its way."""
+    cause = refused.__cause__
+    return isinstance(cause, TooLarge) and cause.more and "expect" not in headers
 
 
 async def _stream(blobs: MediaStore, blob: str, send: Send) -> None:

@@ -23,7 +23,11 @@ class Disconnected(Exception):
 
 
 class TooLarge(Exception):
-    """A body is larger than is taken."""
+    """A body is larger than is taken. ``more``: the rest of it has not been read."""
+
+    def __init__(self, *, more: bool) -> None:
+        super().__init__()
+        self.more = more
 
 
 def path_below(scope: Scope) -> str:
@@ -76,23 +80,40 @@ async def read_body(receive: Receive, limit: int) -> bytes:
     if message["type"] != "http.request":
         raise Disconnected
     if size > limit:
-        raise TooLarge
+        raise TooLarge(more=bool(message.get("more_body")))
     return body if len(pieces) == 1 else b"".join(pieces)
+
+
+async def discard(receive: Receive, limit: int) -> None:
+    """Read the rest of a body and forget it: to its end, or a little over ``limit`` bytes."""
+    size = 0
+    while size <= limit:
+        message = await receive()
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return
+        size += len(message.get("body", b""))
 
 
 _EMPTY_START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
 _EMPTY_BODY = {"type": "http.response.body", "body": b""}
 
 
-async def respond(send: Send, response: HttpResponse, *, head: bool = False) -> None:
-    """Send a response; of one to HEAD, no body."""
+async def respond(
+    send: Send, response: HttpResponse, *, head: bool = False, before_end: Awaitable[None] | None = None
+) -> None:
+    """Send a response; of one to HEAD, no body. ``before_end`` is awaited when all of it has been sent."""
     if not response.body and response.status == 200 and not response.headers:
         await send(dict(_EMPTY_START))
         await send(dict(_EMPTY_BODY))
         return
     fields = {**response.headers, "content-length": str(len(response.body))}
     await send(start(response.status, fields.items()))
-    await send({"type": "http.response.body", "body": b"" if head else response.body})
+    body = b"" if head else response.body
+    if before_end is not None:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await before_end
+        body = b""
+    await send({"type": "http.response.body", "body": body})
 
 
 def start(status: int, fields: Iterable[tuple[str, str]]) -> MutableMapping[str, Any]:

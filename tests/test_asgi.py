@@ -5,7 +5,9 @@ import datetime as dt
 import logging
 from types import SimpleNamespace
 
+import httpx
 import pytest
+import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -19,6 +21,7 @@ from chanbridge.store.base import Stored
 from chanbridge.transport.drive import Driver
 from tests.asgi_client import request
 from tests.channels import Pigeon, PigeonConfig, PigeonProvider, call, hmac_hex, pigeon_webhook
+from tests.runtime import eventually
 
 PUBLIC = "https://hooks.example.com/channels"
 
@@ -223,13 +226,34 @@ OVERSIZED = {
 
 @pytest.mark.parametrize("sent", OVERSIZED.values(), ids=OVERSIZED)
 async def test_an_oversized_body_is_refused_as_soon_as_it_is(bridge, sent):
-    answer = await request(app(bridge), "POST", "/in/main", **sent)
+    answer = await request(app(bridge, body_s=0.01), "POST", "/in/main", **sent)
 
     assert answer.status == 413
     assert answer.json() == {"error": "too_large"}
     await bridge.runtime.receiver.tally.close()
     assert bridge.journal.counts == {"refused.too_large": 1}
     assert bridge.journal.arrivals == []
+
+
+@pytest.mark.parametrize("size", [1001, 20_000_000])
+async def test_a_client_that_sends_too_much_sees_the_refusal(tmp_path, size):
+    bridge = Bridge(tmp_path, PUBLIC)
+    bridge.runtime.receiver.max_body = max(1000, size // 2)
+    config = uvicorn.Config(app(bridge), port=0, lifespan="off", log_level="error")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answers = [
+            await client.post(f"http://127.0.0.1:{port}/in/main", content=b"x" * size) for _ in range(3)
+        ]
+    server.should_exit = True
+    await serving
+
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(413, {"error": "too_large"})] * 3
+    await bridge.runtime.receiver.tally.close()
 
 
 async def test_a_body_of_exactly_the_limit_is_read(bridge):
