@@ -31,7 +31,7 @@ from chanbridge.replaying import set_aside
 from chanbridge.runtime import Runtime, Work
 from chanbridge.sending import Receipt, Sending, begin
 from chanbridge.store.base import KeptRequest, Outgoing
-from chanbridge.transcode.plan import Step
+from chanbridge.transcode.plan import Loss, Step
 from chanbridge.transport.drive import Transport
 
 T = TypeVar("T")
@@ -175,37 +175,42 @@ class Bridge:
         runtime.sender.wake()
         return Receipt(id, plan, runtime)
 
-    async def post_gesture(self, gesture: Gesture, *, durable: bool = True) -> None:
-        """Make a gesture: kept in the outbox, or only tried once. What the channel cannot do is no error."""
-        async with self._in_order(gesture.to):
-            await self._gesture(gesture, durable)
+    async def post_gesture(self, gesture: Gesture, *, durable: bool = True) -> tuple[Loss, ...]:
+        """Make a gesture: kept in the outbox, or only tried once.
 
-    async def _gesture(self, gesture: Gesture, durable: bool) -> None:
+        What the channel cannot do is no error: give the losses, none where it is made.
+        """
+        async with self._in_order(gesture.to):
+            return await self._gesture(gesture, durable)
+
+    async def _gesture(self, gesture: Gesture, durable: bool) -> tuple[Loss, ...]:
         account = gesture.to.account
         with blaming(channel := self._channel(account)):
             loss = planner.gesture_loss(gesture, channel)
         if loss:
-            self._drop(gesture, loss.reason)
-        elif durable:
+            return self._drop(gesture, loss)
+        if durable:
             await self.runtime.store.outbox.add_gesture(account, gesture, self._clock())
             self.runtime.sender.wake()
         else:
             await self.runtime.sender.try_gesture(gesture)
+        return ()
 
-    def _drop(self, gesture: Gesture, reason: str) -> None:
-        about = {"account": gesture.to.account, "gesture": gesture.kind, "reason": reason}
+    def _drop(self, gesture: Gesture, loss: Loss) -> tuple[Loss, ...]:
+        about = {"account": gesture.to.account, "gesture": gesture.kind, "reason": loss.reason}
         _log.info("gesture.dropped", extra=about)
+        return (loss,)
 
-    async def post_edit(self, target: Ref, message: Message, to: Conversation, key: str) -> None:
-        """Replace a sent message by another form of it. Where that cannot be, it is logged, and no error."""
+    async def post_edit(self, target: Ref, message: Message, to: Conversation, key: str) -> tuple[Loss, ...]:
+        """Replace a sent message by another form; give the losses, none where it can be."""
         gesture = Gesture(kind="edit", to=to, target=target, key=key)
         async with self._in_order(to):
             try:
                 step = await self._edited(gesture, message)
             except Unsupported as error:
-                self._drop(gesture, error.failure.detail or error.code)
-            else:
-                await self._gesture(gesture.replace(step=step), durable=True)
+                reason = error.failure.detail or error.code
+                return self._drop(gesture, Loss(path="/edit", level="affordance", rule="D17", reason=reason))
+            return await self._gesture(gesture.replace(step=step), durable=True)
 
     async def _edited(self, gesture: Gesture, message: Message) -> Step:
         """Plan the new form; raise `Unsupported` where the sent message cannot become it."""

@@ -14,6 +14,7 @@ from chanbridge.model.media import Media
 from chanbridge.model.message import Message, said
 from chanbridge.sending import Receipt, Sending
 from chanbridge.store.places import sender_of
+from chanbridge.transcode.plan import Loss
 
 T = TypeVar("T")
 
@@ -25,9 +26,11 @@ class Desk(Protocol):
 
     async def post(self, message: Message, to: Conversation, *, key: str, first_wins: bool) -> Receipt: ...
 
-    async def post_gesture(self, gesture: Gesture, *, durable: bool) -> None: ...
+    async def post_gesture(self, gesture: Gesture, *, durable: bool) -> tuple[Loss, ...]: ...
 
-    async def post_edit(self, target: Ref, message: Message, to: Conversation, key: str) -> None: ...
+    async def post_edit(
+        self, target: Ref, message: Message, to: Conversation, key: str
+    ) -> tuple[Loss, ...]: ...
 
     async def fetch(self, account: str, media: Media) -> Media: ...
 
@@ -40,6 +43,9 @@ class Talk:
     Whatever it begins is on disk before the handler counts as done, awaited or not. A handler may run
     twice (after a crash, after a failure), its replies go out once: each has a key made of the event,
     the handler and a count, and the first wins, whatever the second run says.
+
+    Of typing, read, react, edit and delete, awaiting gives the losses: what the channel cannot do is not
+    done, and is no error (D17).
     """
 
     def __init__(self, desk: Desk, event: Event, handler: str) -> None:
@@ -78,25 +84,25 @@ class Talk:
         key = self._next_key()
         return self._begin(lambda: self._desk.post(words, self.conversation, key=key, first_wins=True))
 
-    def typing(self, on: bool = True) -> Sending[None]:
+    def typing(self, on: bool = True) -> Sending[tuple[Loss, ...]]:
         """Show that somebody is typing. It is only tried: a failure is no error."""
         return self._gesture("typing", on=on, durable=False)
 
-    def read(self) -> Sending[None]:
+    def read(self) -> Sending[tuple[Loss, ...]]:
         """Mark the event's message as read."""
         return self._gesture("read")
 
-    def react(self, emoji: str, target: Ref | None = None) -> Sending[None]:
+    def react(self, emoji: str, target: Ref | None = None) -> Sending[tuple[Loss, ...]]:
         """React to a message, by default the event's own; an empty ``emoji`` takes the reaction back."""
         return self._gesture("reaction", target=target, emoji=emoji, on=bool(emoji))
 
-    def edit(self, target: Ref | Receipt, message: str | Message) -> Sending[None]:
+    def edit(self, target: Ref | Receipt, message: str | Message) -> Sending[tuple[Loss, ...]]:
         """Replace a message of ours by another form."""
         words = said(message)
         key = self._next_key()
         return self._begin(lambda: self._desk.post_edit(_ref_of(target), words, self.conversation, key))
 
-    def delete(self, target: Ref | Receipt) -> Sending[None]:
+    def delete(self, target: Ref | Receipt) -> Sending[tuple[Loss, ...]]:
         """Take a message of ours back."""
         return self._gesture("delete", target=_ref_of(target))
 
@@ -106,7 +112,7 @@ class Talk:
 
     def _gesture(
         self, kind: Any, *, target: Ref | None = None, emoji: str = "", on: bool = True, durable: bool = True
-    ) -> Sending[None]:
+    ) -> Sending[tuple[Loss, ...]]:
         gesture = Gesture(
             kind=kind,
             to=self.conversation,

@@ -275,3 +275,32 @@ async def test_an_event_of_the_whole_account_has_no_conversation(tmp_path):
         await eventually(lambda: seen)
 
     assert seen == [None]
+
+
+async def test_who_asks_for_what_the_channel_cannot_do_is_told_what_is_lost(tmp_path):
+    told = []
+
+    async def handler(event, conversation):
+        sent = cb.Ref(external="messages-TEST-9")
+        told.append(await conversation.typing())
+        told.append(await conversation.read())
+        told.append(await conversation.react("👍"))
+        told.append(await conversation.edit(sent, "Changed"))
+        told.append(await conversation.delete(sent))
+
+    await handled(tmp_path, handler, channel=Pigeon)
+
+    assert [[(loss.path, loss.rule) for loss in losses] for losses in told] == [
+        [(f"/{kind}", "D17")] for kind in ("typing", "read", "reaction", "edit", "delete")
+    ]
+
+
+async def test_what_the_channel_can_do_is_no_loss(tmp_path):
+    told = []
+
+    async def handler(event, conversation):
+        told.append(await conversation.react("👍"))
+
+    await handled(tmp_path, handler)
+
+    assert told == [()]
