@@ -281,11 +281,11 @@ async def test_a_store_that_fails_in_the_middle_of_a_batch_loses_nothing(world_o
     append = world.journal.append
     failed = []
 
-    async def failing_once(arrival):
+    async def failing_once(arrival, told=None):
         if b"u2" in (arrival.request.body if arrival.request else b"") and not failed:
             failed.append(arrival)
             raise StoreError("database or disk is full")
-        return await append(arrival)
+        return await append(arrival, told)
 
     monkeypatch.setattr(world.journal, "append", failing_once)
     world.poller()
@@ -382,12 +382,12 @@ async def test_a_session_goes_on_only_when_what_it_gave_is_on_disk(world_of, mon
     append = world.journal.append
     full = [True]
 
-    async def sometimes_full(arrival):
+    async def sometimes_full(arrival, told=None):
         if full and arrival.events:
             full.clear()
             assert world.channel.resumed == []
             raise StoreError("database or disk is full")
-        return await append(arrival)
+        return await append(arrival, told)
 
     monkeypatch.setattr(world.journal, "append", sometimes_full)
     world.poller()
