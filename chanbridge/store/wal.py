@@ -10,6 +10,8 @@ from pathlib import Path
 BUSY_MS = 15_000
 LOG_BYTES = 16 * 1024 * 1024
 """From this size on the log is copied into the file, whoever wrote it."""
+KEPT_BYTES = LOG_BYTES * 15 // 16
+"""So much of the file stays when the log begins anew: to overwrite it is quicker than to extend it."""
 FORCED = 4
 """From so many times that size on, copying waits for those who read, so that the log can begin anew."""
 FORCED_MS = 1000
@@ -22,8 +24,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
     _use_log(connection)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-16384", "journal_size_limit=0",
-                   f"wal_autocheckpoint={_BACKSTOP_PAGES}"):  # fmt: skip
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-16384",
+                   f"journal_size_limit={KEPT_BYTES}", f"wal_autocheckpoint={_BACKSTOP_PAGES}"):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")
     if read_only:
         connection.execute("PRAGMA query_only=ON")

@@ -237,6 +237,8 @@ async def long_log(open_engine, monkeypatch):
     monkeypatch.setattr(wal, "LOG_BYTES", 1_000_000)
     monkeypatch.setattr(engine_module, "QUICK_S", 1000.0)
     open_engine._log = wal.Log(open_engine.path)
+    await open_engine.write(lambda c: c.execute("SELECT 1"))
+    open_engine._writer.execute("PRAGMA journal_size_limit=900000")
     await open_engine.write(lambda c: c.execute("CREATE TABLE bodies (b BLOB)"))
     return open_engine
 
