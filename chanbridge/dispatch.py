@@ -37,7 +37,7 @@ def wait_after(attempt: int, chance: float) -> float:
     return min(MAX_WAIT_S, 2.0**attempt) * (0.5 + chance / 2)
 
 
-class Talk(NamedTuple):
+class Fresh(NamedTuple):
     """What is new in a conversation, and for whom its writing leased it."""
 
     conversation: str
@@ -45,15 +45,15 @@ class Talk(NamedTuple):
     entries: list[Entry]
 
 
-def by_conversation(entries: list[Entry]) -> list[Talk]:
+def by_conversation(entries: list[Entry]) -> list[Fresh]:
     """Sort new events by their conversation."""
     if len(entries) == 1:
-        return [Talk(entries[0].key, entries[0].held, entries)]
-    talks: dict[str, Talk] = {}
+        return [Fresh(entries[0].key, entries[0].held, entries)]
+    talks: dict[str, Fresh] = {}
     for entry in entries:
         known = talks.get(entry.key)
         if known is None:
-            talks[entry.key] = Talk(entry.key, entry.held, [entry])
+            talks[entry.key] = Fresh(entry.key, entry.held, [entry])
         else:
             known.entries.append(entry)
     return list(talks.values())
@@ -124,7 +124,7 @@ class Dispatcher:
         self._crowded = True
         return "", 0.0, now
 
-    def tell(self, talks: list[Talk]) -> None:
+    def tell(self, talks: list[Fresh]) -> None:
         """Say what is new: what was leased as it was written is begun at once, the rest looked for."""
         for conversation, held, entries in talks:
             if not (self._running and self.consumer in held):

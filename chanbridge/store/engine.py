@@ -80,9 +80,9 @@ class Engine:
     async def _close(self) -> None:
         if self._turning:
             await self._still.wait()
+        self._slow.put(partial(self._log.copy, self._writer))
         self._slow.put(None)
         await self._beside(self._thread.join)
-        self._log.copy(self._writer)
         self._writer.close()
         await self._beside(self._reader.close)
         self._readers.shutdown(wait=False)

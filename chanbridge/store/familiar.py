@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from chanbridge.model.events import Event, MessageReceived
-from chanbridge.store.places import stated_by
+from chanbridge.store.places import stated_by, window_of
 from chanbridge.store.recall import Place, Recall
 
 SLACK = 0.001
@@ -45,11 +45,8 @@ def remember(recall: Recall, event: Event, key: str) -> None:
 
 def window(event: MessageReceived, place: Place, seconds: int | None, now: float) -> float:
     """Say until when the window is to be written down as open; 0: what is written is near enough."""
-    if not seconds:
-        return 0.0
-    said_at = min(event.time.timestamp(), now) if event.time else now  # their clock may be ahead
-    until = said_at + seconds
-    if until <= place.until + seconds * SLACK:
+    until, _ = window_of(event, seconds, now)
+    if not (until and seconds) or until <= place.until + seconds * SLACK:
         return 0.0
     place.until = until
     return until

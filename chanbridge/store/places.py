@@ -80,8 +80,12 @@ def _is_another_now(connection: sqlite3.Connection, wanted: Conversation) -> boo
 def _leads_to(connection: sqlite3.Connection, wanted: Conversation) -> str | None:
     if wanted.thread or wanted.kind != "direct":
         return None
+    return _owner_of(connection, wanted.account, wanted.address)
+
+
+def _owner_of(connection: sqlite3.Connection, account: str, address: str) -> str | None:
     row = connection.execute(
-        "SELECT conversation FROM aliases WHERE account = ? AND address = ?", (wanted.account, wanted.address)
+        "SELECT conversation FROM aliases WHERE account = ? AND address = ?", (account, address)
     ).fetchone()
     return row[0] if row else None
 
@@ -128,11 +132,9 @@ def _find(
 def _match(connection: sqlite3.Connection, account: str, stated: list[Known]) -> str | None:
     """Find the conversation of the first address that leads to one; a more stable id may speak against it."""
     for index, one in enumerate(stated):
-        row = connection.execute(
-            "SELECT conversation FROM aliases WHERE account = ? AND address = ?", (account, one.address)
-        ).fetchone()
-        if row and not any(_is_other(connection, row[0], better) for better in stated[:index]):
-            return str(row[0])
+        owner = _owner_of(connection, account, one.address)
+        if owner and not any(_is_other(connection, owner, better) for better in stated[:index]):
+            return owner
     return None
 
 
