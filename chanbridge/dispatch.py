@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from chanbridge.hooks import Hooks, Parked
-from chanbridge.intake import place_of
+from chanbridge.intake import described
 from chanbridge.store.base import Batch, Dispatch, Entry
 from chanbridge.store.engine import StoreError
 from chanbridge.waiting import rung
@@ -176,8 +176,7 @@ class Dispatcher:
             return []
 
     def _store_failed(self, error: Exception) -> None:
-        told = str(error) if isinstance(error, StoreError) else f"{type(error).__name__} at {place_of(error)}"
-        _log.error("dispatch.store_failed", extra={"consumer": self.consumer, "error": told})
+        _log.error("dispatch.store_failed", extra={"consumer": self.consumer, "error": described(error)})
 
     def _begin(self, batch: Batch) -> None:
         self._held.add(batch.conversation)

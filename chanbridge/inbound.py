@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -61,6 +62,7 @@ class Receiver:
     ) -> None:
         self.accounts = accounts
         self.max_body = max_body
+        self.places = True  # else webhooks are only kept, and another process places them
         self.observers: list[Observer] = []
         self.tally = Tally(journal.count)
         self._journal = journal
@@ -114,6 +116,24 @@ class Receiver:
         arrival.replay = kept.id
         return await self._keep(arrival)
 
+    async def place(self, kept: Sequence[KeptRequest]) -> None:
+        """Place kept requests, in their order; each was verified when it came, for its own account."""
+        arrivals = [await self._kept_before(one) for one in kept]
+        placed = await asyncio.gather(*map(self._append, arrivals), return_exceptions=True)
+        for arrival, problem in zip(arrivals, placed, strict=True):
+            if isinstance(problem, Exception):
+                await self._mended(arrival, problem)
+
+    async def _kept_before(self, kept: KeptRequest) -> Arrival:
+        at = dt.datetime.fromtimestamp(kept.at, dt.UTC)
+        channel = self.accounts.get(kept.account)
+        if channel is None:
+            reason = "no such account is configured"
+            return Arrival(account=kept.account, at=at, state="unowned", reason=reason, unplaced=kept.id)
+        arrival = await self._arrival(channel, kept.request, parse(channel, kept.request), at, again=True)
+        arrival.unplaced = kept.id
+        return arrival
+
     async def counts(self) -> dict[str, int]:
         """Give how often what was refused or odd, by reason, up to now."""
         await self.tally.flush()
@@ -133,9 +153,14 @@ class Receiver:
     async def _take(self, name: str, channel: AnyChannel, request: HttpRequest) -> list[Found]:
         parsed = parse(channel, request)
         door = self.accounts.doors.get(name)
+        kept = kept_request(request, door.token if door else "")
         try:
+            if not self.places:
+                await self._keep_alone(channel, kept, parsed)
+                return parsed.found
             arrival = await self._arrival(channel, request, parsed, self._clock())
-            arrival.request = kept_request(request, door.token if door else "")
+            arrival.request = kept
+            arrival.can_wait = True
             await self._keep(arrival)
         except StoreError as error:
             _log.error("store.failed", extra={"account": name, "error": str(error)})
@@ -195,15 +220,33 @@ class Receiver:
         except (OSError, SendError) as error:
             raise StoreError(f"the media store cannot keep a file: {type(error).__name__}") from error
 
+    def _keep_alone(self, channel: AnyChannel, kept: HttpRequest, parsed: Parsed) -> Awaitable[Stored]:
+        """Keep a request, for whoever places it."""
+        try:
+            events, wakes, others = _ours(channel, parsed.found)
+        except Exception:  # the plugin's `owns`: who places it will tell of that
+            events, wakes, others = [], [], {}
+        arrival = Arrival(account=channel.account.name, at=self._clock(), request=kept, events=events)
+        whole = not (wakes or others or parsed.problem)
+        return self._journal.keep(arrival, self._tell_of_repeats, whole=whole)
+
+    def _tell_of_repeats(self, stored: Stored) -> None:
+        if stored.duplicates:
+            self.tally.add("duplicates", stored.duplicates)
+
     async def _keep(self, arrival: Arrival) -> Stored:
         try:
             return await self._append(arrival)
-        except StoreError:
-            raise
-        except Exception as error:  # an event that cannot be written must not lose the request
-            _log.error("journal.failed", extra={"account": arrival.account, "error": type(error).__name__,
-                                                "at": place_of(error)})  # fmt: skip
-            return await self._keep_what_can_be(arrival, error)
+        except Exception as error:
+            return await self._mended(arrival, error)
+
+    async def _mended(self, arrival: Arrival, error: Exception) -> Stored:
+        """Keep what failed: an event that cannot be written must not lose the request."""
+        if isinstance(error, StoreError):
+            raise error
+        _log.error("journal.failed", extra={"account": arrival.account, "error": type(error).__name__,
+                                            "at": place_of(error)})  # fmt: skip
+        return await self._keep_what_can_be(arrival, error)
 
     def _append(self, arrival: Arrival) -> Awaitable[Stored]:
         """Keep it; what is new is told also if whoever waits for that is cancelled."""
@@ -222,7 +265,7 @@ class Receiver:
             return await self._append(msgspec.structs.replace(aside, events=[]))
 
     def _tell(self, arrival: Arrival, stored: Stored) -> None:
-        if arrival.state != "ok":
+        if arrival.state != "ok" and not stored.later:
             self.tally.add(f"requests.{arrival.state}")
             _log.warning(
                 "request.set_aside", extra={"account": arrival.account, "request": stored.request,

@@ -14,6 +14,7 @@ from chanbridge.model.codec import encode_event
 from chanbridge.model.errors import PayloadError
 from chanbridge.model.events import Event, ProviderEvent, Wake
 from chanbridge.store.base import RequestState
+from chanbridge.store.engine import StoreError
 
 MOST = 5
 """Most problems of one request that its reason tells."""
@@ -85,6 +86,11 @@ def place_of(error: BaseException) -> str:
     while trace and trace.tb_next:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+
+
+def described(error: BaseException) -> str:
+    """Say what went wrong inside: a store's own words, of anything else only what and where."""
+    return str(error) if isinstance(error, StoreError) else f"{type(error).__name__} at {place_of(error)}"
 
 
 def _problem(error: Exception) -> str:

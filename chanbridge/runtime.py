@@ -25,6 +25,7 @@ from chanbridge.model.capabilities import Capabilities
 from chanbridge.model.events import MessageStatus
 from chanbridge.outbound import Sender
 from chanbridge.owners import forget, is_dead, new_owner
+from chanbridge.placing import Placer
 from chanbridge.polling import Poller
 from chanbridge.store import opening
 from chanbridge.store.base import Entry, Progress
@@ -42,8 +43,12 @@ _log = logging.getLogger(__name__)
 HANDLERS = "handlers"
 SWEEP_S = 5.0
 NEWS_S = 0.25
-Work = Literal["all", "send", "nothing"]
-"""What a started bridge does by itself: everything, only send, or only what it is asked."""
+Work = Literal["all", "receive", "send", "nothing"]
+"""What a started bridge does by itself.
+
+Everything; only take in webhooks, which a bridge in another process places and handles; only send;
+or only what it is asked.
+"""
 
 Clock = Callable[[], dt.datetime]
 
@@ -148,6 +153,7 @@ class Runtime:
         self.poller = Poller(
             bridge.accounts, self.receiver, self.store.cursors, self.driver, blobs=self.blobs, **working
         )
+        self.placer = Placer(self.receiver, self.store.journal)
         self._threads = Threads("chanbridge-handler")
         policy = bridge.settings.policy
         watch = partial(Watch, policy.handler_slow_s, policy.handler_timeout_s)
@@ -179,7 +185,8 @@ class Runtime:
         self._home = asyncio.get_running_loop()
         await self.store.start()
         now = self._clock()
-        if work == "nothing":
+        self.receiver.places = work != "receive"
+        if work in {"nothing", "receive"}:
             return
         await self.store.take_from(is_dead)
         for account in await self.store.outbox.holds():
@@ -189,6 +196,7 @@ class Runtime:
             for dispatcher in self.dispatchers:
                 dispatcher.start()
                 journal.rooms[dispatcher.consumer] = dispatcher.room
+            self.placer.start()
             self.poller.start()
             self.fetcher.start()
             self._loops.append(asyncio.create_task(self._sweep()))
@@ -198,6 +206,7 @@ class Runtime:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.placer.stop()
         await self.poller.stop()
         await asyncio.gather(*(dispatcher.stop(grace_s) for dispatcher in self.dispatchers))
         for consumer in self._consumers:
@@ -234,6 +243,7 @@ class Runtime:
         stuck = [consumer.threads.are_stuck(self._slow_s) for consumer in self._consumers]
         await self.store.writable()
         return {
+            "waiting": await self.store.journal.waiting(),
             "pending": await self.store.dispatch.pending(),
             "queued": await self.store.outbox.queued(),
             "parked": await self.store.parked.count(),

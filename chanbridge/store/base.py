@@ -39,6 +39,8 @@ class Arrival(msgspec.Struct, kw_only=True, gc=False):
     reason: str = ""
     cursor: str | None = None
     replay: int = 0  # the id of the request that is run again
+    can_wait: bool = False  # a webhook: all that it brings is in its request, so it may be placed later
+    unplaced: int = 0  # the id of the request that was taken in alone, and is placed now
 
 
 class Entry(NamedTuple):
@@ -56,13 +58,14 @@ class Entry(NamedTuple):
 class Stored(NamedTuple):
     """What an append did: the new events, how many were known already, the id of the request.
 
-    ``files``: some of the events brought a file that is to be fetched.
+    ``files``: some of the events brought a file that is to be fetched. ``later``: it waits to be placed.
     """
 
     entries: list[Entry]
     duplicates: int
     request: int
     files: bool = True
+    later: bool = False
 
 
 class KeptRequest(NamedTuple):
@@ -108,7 +111,25 @@ class Journal(Protocol):
         """Keep a request, its new events, its wakes and its cursor, all or nothing.
 
         ``told`` is called with what came of it when that is on disk, also if the caller has gone by then.
+        While others wait to be placed, a request waits behind them: then it brings no events yet.
         """
+        ...
+
+    def keep(
+        self, arrival: Arrival, told: Callable[[Stored], None] | None = None, *, whole: bool = True
+    ) -> Awaitable[Stored]:
+        """Keep a request alone, to be placed later, unless it brings nothing new.
+
+        Its events are not kept: who places it parses it again. ``whole``: they are all that it brings.
+        """
+        ...
+
+    async def unplaced(self, limit: int) -> list[KeptRequest]:
+        """Read requests of which nothing is placed, the oldest first, up to ``limit`` or a megabyte or so."""
+        ...
+
+    async def waiting(self) -> int:
+        """Count the requests of which nothing is placed."""
         ...
 
     async def request(self, id: int) -> KeptRequest | None:

@@ -14,13 +14,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from chanbridge.model.events import Event, MessageReceived, MessageStatus
 from chanbridge.model.ids import new_id
 from chanbridge.model.media import Media
 from chanbridge.model.message import Message
 from chanbridge.model.parts import Card, Carousel, Link, MediaPart, Part, Story, Text
-from chanbridge.store import familiar, replies, segments
+from chanbridge.store import familiar, replies, segments, unplaced
 from chanbridge.store.base import Arrival, Entry, Room, Stored, file_key
 from chanbridge.store.dedupe import (
     KEEP_S,
@@ -32,7 +33,7 @@ from chanbridge.store.dedupe import (
     slice_of_keys,
 )
 from chanbridge.store.engine import Engine
-from chanbridge.store.looking import Looking
+from chanbridge.store.keeping import Keeping
 from chanbridge.store.lookup import rows
 from chanbridge.store.places import place
 from chanbridge.store.recall import Place, Recall
@@ -73,9 +74,10 @@ class _Draft(NamedTuple):
     now: float
     request: int
     named: list[_Named]
+    later: bool = False
 
 
-class Journal(Looking):
+class Journal(Keeping):
     """The journal on SQLite."""
 
     def __init__(self, engine: Engine) -> None:
@@ -87,6 +89,11 @@ class Journal(Looking):
         self.windows: dict[str, int | None] = {}  # account -> seconds that a message opens
         self.matching: dict[str, Matching] = {}  # account -> how far its words are matched
 
+    def forget(self) -> None:
+        """Forget what was remembered: it may have been undone."""
+        super().forget()
+        self.recall.clear()
+
     def append(self, arrival: Arrival, told: Callable[[Stored], None] | None = None) -> Awaitable[Stored]:
         """Keep a request, its new events, its wakes and its cursor, all or nothing."""
         return self._engine.write_with_others(self._append, arrival, max(1, len(arrival.events)), told)
@@ -94,7 +101,8 @@ class Journal(Looking):
     def _append(self, arrivals: list[Arrival], connection: sqlite3.Connection) -> list[Stored]:
         self.recall.begin(connection)
         visit = Visit(connection, self.recall.menuless)
-        drafts = [_draft(visit, arrival) for arrival in arrivals]
+        behind = unplaced.are_some(connection)
+        drafts = [_draft(visit, arrival, behind) for arrival in arrivals]
         visit.fresh = new_keys(
             connection,
             [
@@ -107,7 +115,7 @@ class Journal(Looking):
         added = [self._add_all(visit, draft) for draft in drafts]
         held = visit.finish(self._queue)
         return [
-            Stored(entries(drawn, held), duplicates, draft.request, visit.files)
+            Stored(entries(drawn, held), duplicates, draft.request, visit.files, draft.later)
             for draft, (drawn, duplicates) in zip(drafts, added, strict=True)
         ]
 
@@ -185,7 +193,7 @@ class Journal(Looking):
     ) -> Drawn:
         """Write an event down for every consumer. An event that holds a message has the message's id."""
         visit.last_event = seq = visit.last_event + 1
-        event = msgspec.structs.replace(event, id=id, recorded_at=at, sequence=f"{seq:016x}")
+        event = replace(event, id=id, recorded_at=at, sequence=f"{seq:016x}")
         drawn = Drawn(seq, event, key)
         visit.event(drawn, at.timestamp(), request, pack(event))
         for media in media_of(event):
@@ -256,11 +264,17 @@ class Journal(Looking):
         return brought
 
 
-def _draft(visit: Visit, arrival: Arrival) -> _Draft:
-    """Gather the request of an arrival with all that comes beside its events."""
-    now = arrival.at.timestamp()
-    _beside(visit.connection, arrival, now)
-    request = _keep_request(visit, arrival, now)
+def _draft(visit: Visit, arrival: Arrival, behind: bool) -> _Draft:
+    """Gather the request of an arrival with all that comes beside its events; ``behind``: others wait."""
+    now, connection = arrival.at.timestamp(), visit.connection
+    if arrival.unplaced and not unplaced.take(connection, arrival.unplaced):
+        return _Draft(arrival, now, arrival.unplaced, [])  # another process was quicker
+    if behind and arrival.can_wait:
+        request = visit.request(replace(arrival, state="ok", reason=""))  # that is judged as it is placed
+        unplaced.add(connection, [request])
+        return _Draft(arrival, now, request, [], later=True)
+    _beside(connection, arrival, now)
+    request = _keep_request(visit, arrival)
     return _Draft(arrival, now, request, [_name(event) for event in arrival.events])
 
 
@@ -292,27 +306,15 @@ def _beside(connection: sqlite3.Connection, arrival: Arrival, now: float) -> Non
         )
 
 
-def _keep_request(visit: Visit, arrival: Arrival, now: float) -> int:
-    if arrival.replay:
+def _keep_request(visit: Visit, arrival: Arrival) -> int:
+    known = arrival.replay or arrival.unplaced
+    if not known:
+        return visit.request(arrival)
+    if arrival.replay or arrival.state != "ok":
         visit.connection.execute(
-            "UPDATE requests SET state = ?, reason = ? WHERE id = ?",
-            (arrival.state, arrival.reason, arrival.replay),
+            "UPDATE requests SET state = ?, reason = ? WHERE id = ?", (arrival.state, arrival.reason, known)
         )
-        return arrival.replay
-    request = arrival.request
-    if request is None:
-        return 0
-    headers = msgspec.json.encode(request.headers.fields)
-    return visit.request(
-        arrival.account,
-        now,
-        request.method,
-        request.url,
-        headers,
-        request.content,
-        arrival.state,
-        arrival.reason,
-    )
+    return known
 
 
 def _identify(event: Event, id: str) -> Event:

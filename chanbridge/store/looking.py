@@ -6,12 +6,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-import msgspec
-
-from chanbridge.http import Headers, HttpRequest
 from chanbridge.store.base import Entry, KeptRequest
 from chanbridge.store.blocks import entries_of
 from chanbridge.store.engine import Engine
+from chanbridge.store.requests import request_of
 
 _ALL = "SELECT * FROM requests WHERE (?1 = '' OR state = ?1) AND id > ?3 ORDER BY id LIMIT ?2"
 _OPEN = "SELECT * FROM requests WHERE state = ?1 AND state <> 'ok' AND id > ?3 ORDER BY id LIMIT ?2"
@@ -27,13 +25,13 @@ class Looking:
         """List kept requests after an id, the oldest first; all of them, or those in a state."""
         sql = _ALL if state in {"", "ok"} else _OPEN
         return await self._engine.read(
-            lambda c: [_request(row) for row in c.execute(sql, (state, limit, after))]
+            lambda c: [request_of(row) for row in c.execute(sql, (state, limit, after))]
         )
 
     async def request(self, id: int) -> KeptRequest | None:
         """Read one kept request."""
         rows = await self._engine.read(
-            lambda c: [_request(row) for row in c.execute("SELECT * FROM requests WHERE id = ?", (id,))]
+            lambda c: [request_of(row) for row in c.execute("SELECT * FROM requests WHERE id = ?", (id,))]
         )
         return rows[0] if rows else None
 
@@ -72,9 +70,3 @@ def _entries(rows: Iterable[sqlite3.Row], after: int) -> Iterator[Entry]:
     """Read rows only as far as somebody asks: one may hold a thousand events."""
     for row in rows:
         yield from entries_of(row["seq"], row["conversation"], row["data"], after)
-
-
-def _request(row: sqlite3.Row) -> KeptRequest:
-    headers = Headers(msgspec.json.decode(row["headers"], type=dict[str, str]))
-    request = HttpRequest(method=row["method"], url=row["url"], headers=headers, body=row["body"])
-    return KeptRequest(row["id"], row["account"], row["at"], request, row["state"], row["reason"])

@@ -14,6 +14,10 @@ CREATE TABLE requests (
 ) STRICT;
 CREATE INDEX requests_open ON requests (state, id) WHERE state <> 'ok';
 
+CREATE TABLE unplaced (                    -- those of which nothing has been placed yet
+    request INTEGER PRIMARY KEY
+) STRICT;
+
 CREATE TABLE marks (                       -- numbers that only grow
     name TEXT PRIMARY KEY,                 -- events, requests
     last INTEGER NOT NULL

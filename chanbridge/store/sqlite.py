@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from chanbridge.store.journal import Journal
 from chanbridge.store.outbox import Outbox
 from chanbridge.store.parked import ParkedItems
 
-VERSION = 2
+VERSION = 3
 _TO_2 = (
     "ALTER TABLE sending ADD COLUMN since REAL NOT NULL DEFAULT 0",
     "ALTER TABLE holds ADD COLUMN since REAL NOT NULL DEFAULT 0",
@@ -30,6 +31,7 @@ _TO_2 = (
     "DROP INDEX pending_due",
     "CREATE INDEX pending_due ON pending (consumer, due) WHERE owner = ''",
 )
+_TO_3 = ("CREATE TABLE unplaced (request INTEGER PRIMARY KEY) STRICT",)
 
 
 class SqliteStore:
@@ -39,7 +41,7 @@ class SqliteStore:
         self._path = path
         self.engine = Engine(path)
         self.journal = Journal(self.engine)
-        self.engine.undone = self.journal.recall.clear
+        self.engine.undone = self.journal.forget
         self.dispatch = Dispatch(self.engine)
         self.cursors = Cursors(self.engine)
         self.files = Files(self.engine)
@@ -96,10 +98,16 @@ def _migrate(connection: sqlite3.Connection) -> None:
     if version > VERSION:
         raise StoreError(f"the store was written by a newer chanbridge (schema {version}): update chanbridge")
     if version < VERSION:
-        script = files("chanbridge.store").joinpath("schema.sql")
-        for statement in _TO_2 if version else statements(script.read_text()):
+        for statement in _steps(version):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _steps(version: int) -> Iterable[str]:
+    """Give the statements that bring a store of an earlier version up to date; 0: it is empty."""
+    if version:
+        return chain.from_iterable((_TO_2, _TO_3)[version - 1 :])
+    return statements(files("chanbridge.store").joinpath("schema.sql").read_text())
 
 
 def statements(script: str) -> list[str]:

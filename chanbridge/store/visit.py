@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from chanbridge.model.address import Contact, Conversation
 from chanbridge.model.events import Event
-from chanbridge.store import blocks, marks
-from chanbridge.store.base import Entry
+from chanbridge.store import blocks, marks, requests
+from chanbridge.store.base import Arrival, Entry
 from chanbridge.store.blocks import Block
 
 Stated = tuple[str, Conversation, Contact | None]
@@ -22,10 +22,6 @@ Row = tuple[Any, ...]
 Queue = Callable[[sqlite3.Connection, dict[str, int]], dict[str, tuple[str, ...]]]
 """Queues conversations from a position on; gives the consumers for which each was leased at once."""
 
-_REQUEST = (
-    "INSERT INTO requests (id, account, at, method, url, headers, body, state, reason)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
 _WINDOW = (
     "UPDATE conversations SET"
     " window_by = CASE WHEN ?1 >= coalesce(window_until, 0) THEN ?2 ELSE window_by END,"
@@ -65,10 +61,12 @@ class Visit:
         self._events: list[Block] = []
         self._windows: dict[str, Row] = {}
 
-    def request(self, *row: object) -> int:
-        """Gather a request; give its id."""
+    def request(self, arrival: Arrival) -> int:
+        """Gather the request of an arrival; give its id, 0 if it brings none."""
+        if arrival.request is None:
+            return 0
         self.last_request += 1
-        self._requests.append((self.last_request, *row))
+        self._requests.append(requests.row_of(self.last_request, arrival, arrival.state, arrival.reason))
         return self.last_request
 
     def event(self, drawn: Drawn, at: float, request: int | None, data: bytes) -> None:
@@ -90,7 +88,7 @@ class Visit:
     def write(self) -> None:
         """Write what was gathered."""
         if self._requests:
-            self.connection.executemany(_REQUEST, self._requests)
+            self.connection.executemany(requests.ADD, self._requests)
             self._requests = []
         if self._events:
             blocks.write(self.connection, self._events)

@@ -51,6 +51,22 @@ async def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path):
     assert columns(tmp_path / "old.db") == columns(tmp_path / "new.db")
 
 
+async def test_a_file_of_the_second_schema_is_brought_up_to_date(tmp_path):
+    store = SqliteStore(tmp_path / "new.db")
+    await store.start()
+    await store.close()
+    (tmp_path / "old.db").write_bytes((tmp_path / "new.db").read_bytes())
+    with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
+        connection.execute("DROP TABLE unplaced")  # what came with the third
+        connection.execute("PRAGMA user_version = 2")
+
+    old = SqliteStore(tmp_path / "old.db")
+    await old.start()
+    await old.close()
+
+    assert columns(tmp_path / "old.db") == columns(tmp_path / "new.db")
+
+
 async def test_events_of_a_grown_file_are_numbered_on(tmp_path):
     first_file(tmp_path / "old.db", said().replace(conversation=None))
     store = SqliteStore(tmp_path / "old.db")

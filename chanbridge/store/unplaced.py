@@ -1,0 +1,27 @@
+"""Requests that were taken in and of which nothing is placed yet: some process will, the oldest first."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+
+def add(connection: sqlite3.Connection, requests: Iterable[int]) -> None:
+    """Leave requests to be placed later."""
+    connection.executemany("INSERT INTO unplaced VALUES (?)", [(id,) for id in requests])
+
+
+def are_some(connection: sqlite3.Connection) -> bool:
+    """Say whether any request waits."""
+    return connection.execute("SELECT 1 FROM unplaced LIMIT 1").fetchone() is not None
+
+
+def take(connection: sqlite3.Connection, request: int) -> bool:
+    """Say that a request is being placed; False: somebody else has placed it."""
+    return connection.execute("DELETE FROM unplaced WHERE request = ?", (request,)).rowcount == 1
+
+
+def count(connection: sqlite3.Connection) -> int:
+    """Count those that wait."""
+    found: int = connection.execute("SELECT count(*) FROM unplaced").fetchone()[0]
+    return found
