@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -311,6 +312,15 @@ class Bridge:
         finally:
             self._runtime = self._loop = None
             self._closing = False
+
+    @contextlib.asynccontextmanager
+    async def running(self, work: Work = "all") -> AsyncIterator[Self]:
+        """Start it, and stop it at the end: ``async with bridge`` does so with ``work="all"``."""
+        await self.start(work)
+        try:
+            yield self
+        finally:
+            await self.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -17,18 +17,9 @@ from tests.runtime import Providers, deliver, eventually, make_bridge
 SECOND = "+12025550101"
 
 
-@asynccontextmanager
-async def running(bridge, work):
-    await bridge.start(work)
-    try:
-        yield bridge
-    finally:
-        await bridge.stop()
-
-
 @pytest.fixture
 async def receiving(tmp_path):
-    async with running(make_bridge(tmp_path, Providers()), "receive") as bridge:
+    async with make_bridge(tmp_path, Providers()).running("receive") as bridge:
         yield bridge
 
 
@@ -45,7 +36,7 @@ async def working(tmp_path):
             async def see(event):
                 seen.append(event)
 
-            await stack.enter_async_context(running(bridge, "all"))
+            await stack.enter_async_context(bridge.running())
             return bridge, seen
 
         yield start
@@ -124,7 +115,7 @@ async def test_a_shared_webhook_reaches_the_account_that_accepts_it(tmp_path, wo
         ("second", Pigeon, PigeonConfig(number=SECOND)),
         ("third", Pigeon, PigeonConfig(number="+12025550102", webhook_secret=cb.Secret("TEST-other"))),
     ]
-    async with running(make_bridge(tmp_path, Providers(), accounts=accounts), "receive") as receiving:
+    async with make_bridge(tmp_path, Providers(), accounts=accounts).running("receive") as receiving:
         await deliver(receiving, call(), call("msg-TEST-2", to=SECOND), call("msg-TEST-3", to="+12025550102"))
         _, seen = await working(accounts=accounts)
         await eventually(lambda: len(seen) == 2)
@@ -134,7 +125,7 @@ async def test_a_shared_webhook_reaches_the_account_that_accepts_it(tmp_path, wo
 
 async def test_a_bell_is_answered_by_the_one_that_polls(tmp_path, working):
     accounts = [("magpie", Magpie, MagpieConfig())]
-    async with running(make_bridge(tmp_path, Providers(), accounts=accounts), "receive") as receiving:
+    async with make_bridge(tmp_path, Providers(), accounts=accounts).running("receive") as receiving:
         answer = await receiving.runtime.receiver.receive("magpie", magpie_bell())
         bridge, _ = await working(accounts=accounts)
         provider = bridge.transport.magpie
@@ -147,7 +138,7 @@ async def test_a_bell_is_answered_by_the_one_that_polls(tmp_path, working):
 
 async def test_a_request_of_an_account_that_is_gone_is_kept_for_a_replay(tmp_path, working):
     both = [("main", Pigeon, PigeonConfig()), ("old", Pigeon, PigeonConfig(number=SECOND))]
-    async with running(make_bridge(tmp_path, Providers(), accounts=both), "receive") as receiving:
+    async with make_bridge(tmp_path, Providers(), accounts=both).running("receive") as receiving:
         await deliver(receiving, call("msg-TEST-1", "Old", to=SECOND), account="old")
         await deliver(receiving, call("msg-TEST-2", "New"))
     bridge, seen = await working(accounts=both[:1])

@@ -11,6 +11,7 @@ COMMANDS = {
     "send": ("send", "Send a message, or show what sending it would do."),
     "listen": ("listen", "Receive webhooks and print events as they come."),
     "serve": ("serve", "Run the server for production."),
+    "worker": ("worker", "Handle and send beside a server."),
     "init": ("init", "Write a configuration by asking."),
     "doctor": ("doctor", "Check the configuration against the providers."),
     "channels": ("channels", "Compare what the installed channels can carry."),

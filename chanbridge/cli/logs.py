@@ -53,3 +53,10 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[0]:
             fields["exception"] = record.exc_info[0].__name__  # its words may quote a message
         return msgspec.json.encode(fields, enc_hook=str).decode()
+
+
+def to_json_lines(level: int) -> None:
+    """Have everything that is logged written to standard error, one JSON object a line."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level, handlers=[handler])

@@ -14,6 +14,7 @@ from chanbridge.cli.output import end_line
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
+    from chanbridge.runtime import Work
 
 GRACE_S = 10.0
 
@@ -64,10 +65,12 @@ def url_of(listening: socket.socket) -> str:
 
 
 @contextlib.asynccontextmanager
-async def served(bridge: Bridge, app: Any, listening: socket.socket) -> AsyncIterator[None]:
+async def served(
+    bridge: Bridge, app: Any, listening: socket.socket, work: Work = "all"
+) -> AsyncIterator[None]:
     """Start the bridge and serve an application of it. Stops both, the server first."""
     server = _server(app)
-    async with bridge:
+    async with bridge.running(work):
         task = asyncio.create_task(server.serve([listening]))
         try:
             while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no bell for it

@@ -15,6 +15,7 @@ from chanbridge.cli.output import json_option, note, print_json, wants_json
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
+    from chanbridge.cli.workers import Workers
 
 
 def listen_options(function: Any) -> Any:
@@ -27,10 +28,22 @@ def listen_options(function: Any) -> Any:
 
 @click.command()
 @listen_options
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(0, 64),
+    default=0,
+    help="Only take in here: handle and send in N processes beside it.",
+)
 @config_options
 @json_option
 def command(
-    host: str | None, port: int | None, config: Path | None, allow_literal_secrets: bool, as_json: bool
+    host: str | None,
+    port: int | None,
+    workers: int,
+    config: Path | None,
+    allow_literal_secrets: bool,
+    as_json: bool,
 ) -> int:
     """Run the server: webhooks, links to media, health and readiness.
 
@@ -38,27 +51,33 @@ def command(
     per line. Stops in order when it is interrupted or terminated: it takes
     nothing in any more, finishes what is under way, and keeps the rest.
 
+    With --workers, webhooks are acknowledged quickly however slow handlers are,
+    and more of the machine's cores are used.
+
     \b
     Examples:
       chanbridge serve
-      chanbridge serve --host 0.0.0.0 --port 8080
+      chanbridge serve --host 0.0.0.0 --port 8080 --workers 2
     """
     from chanbridge.bridge import Bridge
+    from chanbridge.cli.logs import to_json_lines
     from chanbridge.cli.running import bind, run
+    from chanbridge.cli.workers import Workers, words
 
     registry = new_registry(server=True)
     settings = settings_of(config, allow_literal_secrets, registry)
     bridge = Bridge.from_settings(settings, registry)
-    logging.basicConfig(level=logging.INFO, handlers=[_handler()])
+    to_json_lines(logging.INFO)
     where = (host or settings.listen.host, settings.listen.port if port is None else port)
-    return run(_serve(bridge, bind(*where), wants_json(as_json)))
+    beside = Workers(words(settings.path, allow_literal_secrets=allow_literal_secrets), workers)
+    return run(_serve(bridge, bind(*where), beside, wants_json(as_json)))
 
 
-async def _serve(bridge: Bridge, listening: socket, as_json: bool) -> int:
+async def _serve(bridge: Bridge, listening: socket, workers: Workers, as_json: bool) -> int:
     from chanbridge.cli.running import served, stop_signal, url_of
 
     stop = stop_signal()
-    async with served(bridge, bridge.asgi(), listening):
+    async with workers, served(bridge, bridge.asgi(), listening, "receive" if workers.count else "all"):
         url = url_of(listening)
         if as_json:
             print_json({"url": url, "webhooks": {name: f"{url}/in/{name}" for name in bridge.accounts}})
@@ -68,11 +87,3 @@ async def _serve(bridge: Bridge, listening: socket, as_json: bool) -> int:
         await stop.wait()
         note("stopping ...")
     return 0
-
-
-def _handler() -> logging.Handler:
-    from chanbridge.cli.logs import JsonLines
-
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
-    return handler

@@ -16,6 +16,9 @@ from msgspec import Meta, Struct
 
 import chanbridge as cb
 from chanbridge.cli.app import run
+from tests.cli.processes import start
+
+__all__ = ["start"]
 
 SECRET = "TEST-webhook-secret"
 

@@ -257,13 +257,14 @@ async def main(folder: Path, url: str, orders: Orders) -> None:
     if orders.get("nothing_is_handled"):
         Dispatcher.start = lambda self: None  # type: ignore[method-assign]
     bridge, transport = bridge_of(folder, url, orders)
+    work = orders.get("work", "all")
     if orders["do"] in {"answer", "handle"}:  # handlers stand before the bridge starts, as they should
         deed = asyncio.ensure_future(DEEDS[orders["do"]](bridge, orders))
         await asyncio.sleep(0)
         async with bridge:
             found = await deed
     else:
-        async with bridge:
+        async with bridge.running(work):
             found = await DEEDS[orders["do"]](bridge, orders)
     await transport.aclose()
     print(json.dumps(found), flush=True)

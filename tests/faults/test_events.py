@@ -67,6 +67,32 @@ def test_no_webhook_that_was_acknowledged_is_lost_when_the_server_is_killed(chil
     assert set(acknowledged) <= set(handled)
 
 
+def test_what_a_server_only_took_in_is_handled_though_it_and_a_worker_are_killed(children, tmp_path):
+    log = tmp_path / "handled.log"
+    server = children.start(do="serve", log=str(log), work="receive")
+    url = f"http://127.0.0.1:{server.stdout.readline().strip()}/in/main"
+    worker = children.start(do="handle", log=str(log), last="", die_in="Text 20")
+    acknowledged = []
+
+    def post_until_killed(first):
+        for n in range(first, 200, 4):
+            if post(url, f"Text {n}"):
+                acknowledged.append(f"Text {n}")
+            if len(acknowledged) == 80:
+                server.send_signal(signal.SIGKILL)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(post_until_killed, range(4)))
+    died = worker.wait(30)
+    children.run(do="handle", log=str(log), last="After", say="After")
+
+    handled = log.read_text().splitlines()
+    assert died == -signal.SIGKILL
+    assert 80 <= len(acknowledged) < 200
+    assert set(acknowledged) <= set(handled)
+    assert handled.count("Text 20") == 2
+
+
 def post(url, text):
     """Send a webhook; say whether it was acknowledged."""
     signed = pigeon_webhook(call(f"msg-TEST-{text[5:]}", text))

@@ -1,0 +1,5 @@
+"""``python -m chanbridge``: the command line."""
+
+from chanbridge.cli import main
+
+main()
