@@ -117,6 +117,7 @@ class CardLimits(Model, kw_only=True):
     footer_max: int | None = None
     media: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()  # fields; a tap stands for actions
+    tap_is_button: bool = False  # the card cannot be tapped itself: its tap must fit among its buttons
     unit: Unit = "codepoints"
 
 

@@ -201,8 +201,9 @@ def _card(
         if part.media and not set(limits.media):
             yield "card: media"
         yield from (f"card: no {field}" for field in limits.requires if lacks(part, field))
-    if part.actions:
-        yield from _surface("card_button", part.actions, step, capabilities, buttons)
+    tap = (part.tap,) if part.tap and limits and limits.tap_is_button else ()
+    if part.actions or tap:
+        yield from _surface("card_button", (*part.actions, *tap), step, capabilities, buttons)
 
 
 def _carousel(part: Carousel, step: Step, capabilities: Capabilities) -> Iterator[str]:

@@ -365,6 +365,7 @@ def card_limits() -> st.SearchStrategy[CardLimits]:
         footer_max=maybe(st.integers(5, 30)),
         media=some(((), ("image",))),
         requires=some(((), ("body",), ("actions",))),
+        tap_is_button=st.booleans(),
     )
 
 

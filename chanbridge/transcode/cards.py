@@ -44,8 +44,11 @@ def card(work: Work, part: Card, path: str) -> Shown:
 
 def card_actions(part: Card, path: str) -> tuple[Placed, ...]:
     """Give a card's actions, its tap behind them."""
-    tap = (Placed(part.tap, f"{path}/tap", part.id),) if part.tap else ()
-    return (*own_actions(part, path), *tap)
+    return (*own_actions(part, path), *_tap(part, path))
+
+
+def _tap(part: Card, path: str) -> tuple[Placed, ...]:
+    return (Placed(part.tap, f"{path}/tap", part.id),) if part.tap else ()
 
 
 def card_words(part: Card) -> Rich:
@@ -116,12 +119,15 @@ def lacks(part: Card, field: str) -> bool:
 def _with_actions(work: Work, part: Card, path: str, room: _Room) -> _Native | None:
     if part.tap and part.tap.kind not in ("url", "webview"):
         return None
-    if not part.actions:
+    among = bool(part.tap and room.card and room.card.tap_is_button)
+    buttons = card_actions(part, path) if among else own_actions(part, path)
+    if not buttons:
         return _Native(part, (), ())
-    fitted = on_surface(work, "card_button", own_actions(part, path), room.button)
+    fitted = on_surface(work, "card_button", buttons, room.button)
     if not fitted or fitted.lines:
         return None
-    return _Native(part.replace(actions=fitted.native), fitted.options, fitted.losses)
+    actions, tap = (fitted.native[:-1], fitted.native[-1]) if among else (fitted.native, part.tap)
+    return _Native(part.replace(actions=actions, tap=tap), fitted.options, fitted.losses)
 
 
 def carousel(work: Work, part: Carousel, path: str) -> Shown:

@@ -446,6 +446,36 @@ class TestD9Cards:
 
         assert [step.parts[0].kind for step in plan.steps] == ["media", "text"]
 
+    @pytest.mark.parametrize(
+        "where", [lambda card: card, lambda card: Carousel(body="Mugs", cards=(card,) * 2)]
+    )
+    def test_a_tap_that_has_no_place_beside_the_replies_becomes_a_line(self, where):
+        tap = Action(kind="url", label="See it", url="https://shop.example.com/mug")
+
+        plan = transcode(Message.of(where(MUG_CARD.replace(tap=tap))), WHATSAPP)
+
+        last = plan.steps[-1]
+        assert [action.label for action in last.actions] == ["Buy"]
+        assert "See it: https://shop.example.com/mug" in last.text
+        assert (plan.losses[-1].rule, plan.losses[-1].level) == ("D5", "presentation")
+        assert plan.losses[-1].path.endswith("/tap")
+
+    def test_a_tap_stays_where_the_card_itself_can_be_tapped(self):
+        tap = Action(kind="url", label="See it", url="https://shop.example.com/mug")
+
+        plan = transcode(Message.of(MUG_CARD.replace(tap=tap)), MESSENGER)
+
+        [card] = plan.steps[0].parts
+        assert (card.tap.url, card.actions[0].label) == (tap.url, "Buy")
+        assert plan.losses == ()
+
+    def test_a_tap_whose_label_is_too_long_for_a_button_becomes_a_line(self):
+        tap = Action(kind="url", label="See this mug in our shop", url="https://shop.example.com/mug")
+
+        plan = transcode(Message.of(Card(title="Mug", tap=tap)), WHATSAPP)
+
+        assert texts(plan) == ["*Mug*\n\nSee this mug in our shop: https://shop.example.com/mug"]
+
     def test_a_card_becomes_a_text_with_the_link_of_its_picture(self):
         plan = transcode(Message.of(MUG_CARD), SMS)
 

@@ -97,12 +97,12 @@ _LIMITS = cb.Limits(
 )
 
 _CARD_BUTTON = cb.ActionLimits(
-    kinds=("reply", "url"),
+    kinds=("reply", "url", "webview"),
     max=2,
     label_max=20,
     payload_max=256,
     unique_labels=True,
-    mix=(("reply",), ("url",)),
+    mix=(("reply",), ("url",), ("webview",)),
 )
 
 DIRECT = cb.Capabilities(
@@ -113,12 +113,12 @@ DIRECT = cb.Capabilities(
     media=_MEDIA,
     actions={
         "button": cb.ActionLimits(
-            kinds=("reply", "url", "location_request"),
+            kinds=("reply", "url", "webview", "location_request"),
             max=3,
             label_max=20,
             payload_max=256,
             unique_labels=True,
-            mix=(("reply",), ("url",), ("location_request",)),
+            mix=(("reply",), ("url",), ("webview",), ("location_request",)),
             body_max=1024,
             header_max=60,
             footer_max=60,
@@ -140,7 +140,9 @@ DIRECT = cb.Capabilities(
         payload_max=200,
     ),
     # below a picture the title stands in the text, which has room for 1024 characters, between two marks
-    card=cb.CardLimits(title_max=60, body_max=960, footer_max=60, media=("image", "video")),
+    card=cb.CardLimits(
+        title_max=60, body_max=960, footer_max=60, media=("image", "video"), tap_is_button=True
+    ),
     carousel=cb.CarouselLimits(
         min=2,
         max=10,
@@ -148,7 +150,7 @@ DIRECT = cb.Capabilities(
         body=True,
         body_required=True,
         body_max=1024,
-        card=cb.CardLimits(text_max=160, media=("image", "video"), requires=("actions",)),
+        card=cb.CardLimits(text_max=160, media=("image", "video"), requires=("actions",), tap_is_button=True),
         card_button=_CARD_BUTTON,
     ),
     location=cb.Feature(),

@@ -113,6 +113,33 @@ def test_a_footer_below_a_picture_that_nobody_can_tap_is_not_lost(channel):
     assert said["image"]["caption"] == "*Mug*\nWhile stocks last"
 
 
+@pytest.mark.parametrize("media", [None, cb.Media(url="https://example.com/mug.png", mime="image/png")])
+def test_a_card_with_replies_and_a_link_of_its_own_says_the_link(channel, media):
+    tap = cb.Action(kind="url", label="See it", url="https://example.com/mug")
+    card = cb.Card(title="Mug", media=media, actions=(cb.Action(label="Buy"),), tap=tap)
+
+    plan = transcode(cb.Message.of(card), DIRECT, channel="whatsapp")
+    [said] = bodies(channel, plan, cb.Conversation(address="whatsapp:+12025550123"))
+
+    rules.check(said)
+    assert [one["reply"]["title"] for one in said["interactive"]["action"]["buttons"]] == ["Buy"]
+    assert "See it: https://example.com/mug" in said["interactive"]["body"]["text"]
+
+
+@pytest.mark.parametrize("kind", ["url", "webview"])
+def test_a_card_that_is_a_link_itself_has_a_link_button(channel, kind):
+    tap = cb.Action(kind=kind, label="See it", url="https://example.com/mug")
+
+    plan = transcode(cb.Message.of(cb.Card(title="Mug", body="Blue", tap=tap)), DIRECT, channel="whatsapp")
+    [said] = bodies(channel, plan, cb.Conversation(address="whatsapp:+12025550123"))
+
+    assert plan.losses == ()
+    assert said["interactive"]["action"]["parameters"] == {
+        "display_text": "See it",
+        "url": "https://example.com/mug",
+    }
+
+
 def test_what_was_tapped_is_what_was_offered(channel, step, webhook):
     message = cb.Message.text("Pick", quick_replies=["Refund", "Replace", "Neither"])
     [planned] = transcode(message, DIRECT, channel="whatsapp").steps
