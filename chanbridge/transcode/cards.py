@@ -81,21 +81,27 @@ def _in_carousel(work: Work, limits: CarouselLimits | None) -> _Room:
 
 def _native(work: Work, part: Card, path: str, room: _Room) -> _Native | None:
     """Give a card as it goes out; None if anything of it does not fit."""
+    actions, gone = work.enabled(own_actions(part, path))
+    tap, tap_gone = work.enabled(_tap(part, path))
+    shown = part.replace(actions=tuple(one.action for one in actions), tap=tap[0].action if tap else None)
+    if not _takes(work, shown, path, room):
+        return None
+    native = _with_actions(work, shown, actions, tap, room)
+    return native._replace(losses=(*gone, *tap_gone, *native.losses)) if native else None
+
+
+def _takes(work: Work, part: Card, path: str, room: _Room) -> bool:
+    """Say whether a channel takes the words and the file of a card, and has all that it requires."""
     limits = room.card
     if limits is None:
-        return _with_actions(work, part, path, room)
+        return True
     if not _words_fit(part, limits, room.button) or any(lacks(part, field) for field in limits.requires):
-        return None
-    if part.media:
-        role = _role(part)
-        found = (
-            place(work, MediaPart(id=part.id, role=role, media=part.media), path)
-            if role in limits.media
-            else None
-        )
-        if not found or not found.media or found.media.role != role:
-            return None
-    return _with_actions(work, part, path, room)
+        return False
+    role = _role(part)
+    if not part.media or role not in limits.media:
+        return not part.media
+    found = place(work, MediaPart(id=part.id, role=role, media=part.media), path)
+    return found.media is not None and found.media.role == role
 
 
 def _words_fit(part: Card, limits: CardLimits, surface: ActionLimits | None) -> bool:
@@ -116,18 +122,20 @@ def lacks(part: Card, field: str) -> bool:
     return not getattr(part, field, None) and not (field == "actions" and part.tap)
 
 
-def _with_actions(work: Work, part: Card, path: str, room: _Room) -> _Native | None:
+def _with_actions(
+    work: Work, part: Card, actions: tuple[Placed, ...], tap: tuple[Placed, ...], room: _Room
+) -> _Native | None:
     if part.tap and part.tap.kind not in ("url", "webview"):
         return None
-    among = bool(part.tap and room.card and room.card.tap_is_button)
-    buttons = card_actions(part, path) if among else own_actions(part, path)
+    among = bool(tap and room.card and room.card.tap_is_button)
+    buttons = (*actions, *tap) if among else actions
     if not buttons:
         return _Native(part, (), ())
     fitted = on_surface(work, "card_button", buttons, room.button)
     if not fitted or fitted.lines:
         return None
-    actions, tap = (fitted.native[:-1], fitted.native[-1]) if among else (fitted.native, part.tap)
-    return _Native(part.replace(actions=actions, tap=tap), fitted.options, fitted.losses)
+    native, opens = (fitted.native[:-1], fitted.native[-1]) if among else (fitted.native, part.tap)
+    return _Native(part.replace(actions=native, tap=opens), fitted.options, fitted.losses)
 
 
 def carousel(work: Work, part: Carousel, path: str) -> Shown:

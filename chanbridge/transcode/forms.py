@@ -236,6 +236,8 @@ def _lay_all(work: Work, shown: Shown, quick: tuple[Placed, ...]) -> list[Draft]
 
 def _joined(work: Work, draft: Draft, quick: tuple[Placed, ...]) -> list[Draft]:
     """Put quick replies under a step that is made already, or into one behind it."""
+    quick, gone = work.enabled(quick)
+    draft = draft._replace(losses=(*draft.losses, *gone))
     if not quick:
         return [draft]
     fitted = on_surface(work, "quick_reply", quick) if draft.parts else None

@@ -36,13 +36,11 @@ def lay(work: Work, bubble: Bubble, quick: Sequence[Placed] = ()) -> list[Draft]
     return _noted(drafts, options)
 
 
-def _enabled(work: Work, bubble: Bubble, quick: Sequence[Placed]) -> tuple[Bubble, list[Placed]]:
+def _enabled(work: Work, bubble: Bubble, quick: Sequence[Placed]) -> tuple[Bubble, tuple[Placed, ...]]:
     """Leave out what nobody may tap."""
-    off = [placed for placed in (*bubble.actions, *quick) if placed.action.disabled]
-    losses = [work.loss(placed.path, "presentation", "D5", "it is disabled, and not shown") for placed in off]
-    kept = tuple(placed for placed in bubble.actions if not placed.action.disabled)
-    bubble = bubble._replace(actions=kept, losses=(*bubble.losses, *losses))
-    return bubble, [placed for placed in quick if not placed.action.disabled]
+    actions, gone = work.enabled(bubble.actions)
+    quick, quick_gone = work.enabled(quick)
+    return bubble._replace(actions=actions, losses=(*bubble.losses, *gone, *quick_gone)), quick
 
 
 def _choose(work: Work, actions: Sequence[Placed], *, quick_free: bool) -> Fitted | None:
@@ -81,8 +79,9 @@ def numbered(
     work: Work, bubble: Bubble, actions: Sequence[Placed], *, hint: bool = True, prompt: bool = True
 ) -> tuple[Bubble, tuple[Option, ...]]:
     """Write actions as numbered text (D6), with a closing hint, and a prompt where there are no words."""
+    actions, gone = work.enabled(actions)
     replies = [placed for placed in actions if placed.action.kind == "reply"]
-    losses = list(bubble.losses)
+    losses = [*bubble.losses, *gone]
     lines: list[Rich] = []
     options: list[Option] = []
     if replies and not work.policy.numbering:

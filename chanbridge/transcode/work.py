@@ -186,6 +186,16 @@ class Work:
             for kind in dropped
         )
 
+    def enabled(self, actions: Iterable[Placed]) -> tuple[tuple[Placed, ...], tuple[Loss, ...]]:
+        """Leave out what nobody may tap, and say so."""
+        actions = tuple(actions)
+        gone = tuple(
+            self.loss(placed.path, "presentation", "D5", "it is disabled, and not shown")
+            for placed in actions
+            if placed.action.disabled
+        )
+        return tuple(placed for placed in actions if not placed.action.disabled), gone
+
     # the way back
 
     def wire(self, action: Action, limit: int | None, unit: Unit) -> str | None:

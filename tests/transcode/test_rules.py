@@ -476,6 +476,33 @@ class TestD9Cards:
 
         assert texts(plan) == ["*Mug*\n\nSee this mug in our shop: https://shop.example.com/mug"]
 
+    @pytest.mark.parametrize("channel", [WHATSAPP, MESSENGER, LINE, SMS, EMAIL], ids=lambda c: c.channel)
+    @pytest.mark.parametrize("count", [1, 8])
+    def test_what_is_disabled_is_on_no_card(self, channel, count):
+        off = Action(label="Sold out", disabled=True)
+        tap = Action(kind="url", label="Gone", url="https://shop.example.com/gone", disabled=True)
+        card = MUG_CARD.replace(id="", actions=(off, Action(label="Buy")), tap=tap)
+        part = card if count == 1 else Carousel(body="Mugs", cards=(card,) * count)
+
+        plan = transcode(Message.of(part), channel, Policy(max_loss="content"))
+
+        said = str([plan.steps, plan.reply_map])
+        assert "Buy" in said
+        assert "Sold out" not in said
+        assert tap.url not in said
+        assert len([loss for loss in plan.losses if "disabled" in loss.reason]) == 2 * count
+
+    def test_a_quick_reply_that_is_disabled_is_not_shown_under_a_card(self):
+        off = Action(label="Sold out", disabled=True)
+
+        surfaces = {name: limits.replace(needs_body=False) for name, limits in MESSENGER.actions.items()}
+        channel = MESSENGER.replace(actions=surfaces)
+
+        [step] = (plan := transcode(Message.of(MUG_CARD, quick_replies=[off, "Later"]), channel)).steps
+
+        assert [action.label for action in step.quick_replies] == ["Later"]
+        assert losses(plan) == [("D5", "presentation", "/quick_replies/0")]
+
     def test_a_card_becomes_a_text_with_the_link_of_its_picture(self):
         plan = transcode(Message.of(MUG_CARD), SMS)
 
