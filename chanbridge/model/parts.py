@@ -24,6 +24,7 @@ ActionKind = Literal[
 TextFormat = Literal["plain", "markdown", "html"]
 TemplateCategory = Literal["service", "utility", "marketing", "authentication"]
 Payload = Annotated[str, Meta(max_length=2048)]
+_QUICK_REPLY = ("payload", "quick_reply")
 
 
 class Action(Model, kw_only=True):
@@ -218,6 +219,35 @@ class Template(Part, kw_only=True, tag_field="kind", tag="template"):
     category: TemplateCategory | None = None
     parameters: dict[str, JSON] = {}
     preview: tuple[Part, ...] = ()
+
+    @property
+    def buttons(self) -> tuple[tuple[int, Action], ...]:
+        """Its actions, which stand in the order of its buttons, each with the number of its button.
+
+        A button with a parameter of another kind is no reply's: the reply stands at the next. A payload
+        among the parameters is the one that is sent, and so the one that comes back.
+        """
+        found: list[tuple[int, Action]] = []
+        index = 0
+        for action in self.actions:
+            if action.kind == "reply":
+                while _of_another(self.parameters.get(f"button.{index}")):
+                    index += 1
+                payload = _payload(self.parameters.get(f"button.{index}"))
+                action = action.replace(payload=payload) if payload else action
+            found.append((index, action))
+            index += 1
+        return tuple(found)
+
+
+def _of_another(value: JSON) -> bool:
+    """Say whether a button's parameter is that of a button which is no quick reply."""
+    return value is not None and not (isinstance(value, dict) and value.get("type") in _QUICK_REPLY)
+
+
+def _payload(value: JSON) -> str:
+    given = value.get("payload") if isinstance(value, dict) else None
+    return "" if given is None else str(given)
 
 
 class Form(Part, kw_only=True, tag_field="kind", tag="form"):

@@ -93,6 +93,8 @@ def _unfold(work: Work, form: Form) -> _Unfolded:
     parts: list[tuple[str, Part]] = []
     losses: list[Loss] = []
     for path, part in form.placed():
+        if isinstance(part, Template):
+            part = part.replace(actions=tuple(action for _, action in part.buttons))
         if not isinstance(part, Template) or not part.preview or work.takes_template(part):
             parts.append((path, part))
             continue
@@ -201,8 +203,10 @@ def _template(work: Work, part: Template, path: str) -> Shown:
         raise Refused(f"{path}/category", "D20", "the channel has no templates of this category")
     shown: list[Action] = []
     options: list[Option] = []
-    for one in kinds.own_actions(part, path):
-        wire = work.wire(one.action, None, "codepoints") if one.action.kind == "reply" else None
+    for one, (index, action) in zip(kinds.own_actions(part, path), part.buttons, strict=True):
+        given = action.payload if f"button.{index}" in part.parameters else ""
+        reply = action.kind == "reply"
+        wire = (given or work.wire(action, None, "codepoints")) if reply else None
         shown.append(one.action.replace(payload=wire) if wire else one.action)
         options += [work.option(one, wire=wire)] if wire else []
     return [Draft((part.replace(actions=tuple(shown)),), (part.id,), options=tuple(options))]

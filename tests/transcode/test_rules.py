@@ -39,7 +39,15 @@ from chanbridge.model.parts import (
     Text,
 )
 from chanbridge.testing.limits import violations
-from chanbridge.transcode import Policy, Situation, plan_gesture, transcode
+from chanbridge.transcode import (
+    Inbound,
+    OpenMap,
+    Policy,
+    Situation,
+    plan_gesture,
+    resolve,
+    transcode,
+)
 from chanbridge.transcode.text.lengths import length
 from tests.transcode.records import (
     EMAIL,
@@ -898,6 +906,36 @@ class TestD20Previews:
 
         assert [action.payload for action in plan.steps[0].actions] == ["yes", "NO"]
         assert [option.action_id for option in plan.reply_map.entries] == ["yes", "p0.a1"]
+
+    @pytest.mark.parametrize("sent", ["STOP_17", "p" * 300])
+    def test_a_payload_among_its_parameters_is_the_one_that_comes_back(self, sent):
+        parameters = {"button.0": "track/17", "button.2": {"type": "quick_reply", "payload": sent}}
+        actions = (Action(id="no", label="No", payload="NO"), Action(id="yes", label="Yes", payload="YES"))
+        part = HELLO.replace(parameters=HELLO.parameters | parameters, actions=actions)
+
+        for channel in (WHATSAPP, SMS):
+            plan = transcode(Message.of(part), channel)
+            tapped = [resolve(Inbound(payload=sent), [OpenMap(map=plan.reply_map)])]
+            typed = [resolve(Inbound(text="Yes"), [OpenMap(map=plan.reply_map)])]
+
+            assert [(one.action_id, one.payload, one.label) for one in tapped + typed] == [
+                ("yes", sent, "Yes")
+            ] * 2
+
+    def test_a_payload_among_its_parameters_is_sent_also_if_another_button_has_it(self):
+        actions = (Action(id="yes", label="Yes", payload="YES"), Action(id="no", label="No"))
+        parameters = {"button.1": {"type": "payload", "payload": "YES"}}
+        part = HELLO.replace(parameters=HELLO.parameters | parameters, actions=actions)
+
+        plan = transcode(Message.of(part), WHATSAPP)
+
+        first, second = plan.steps[0].actions
+        assert second.payload == "YES"
+        assert first.payload not in ("", "YES")
+        assert [(option.action_id, option.token or option.payload) for option in plan.reply_map.entries] == [
+            ("yes", first.payload),
+            ("no", "YES"),
+        ]
 
     def test_a_quick_reply_beside_it_has_no_place_and_makes_no_message_of_its_own(self):
         message = Message.of(HELLO, quick_replies=["Yes"])

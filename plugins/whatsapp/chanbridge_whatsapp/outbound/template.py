@@ -20,7 +20,6 @@ from chanbridge_whatsapp.outbound.slots import Slot
 Native = dict[str, Any]
 Values = list[tuple[Slot, Any]]
 MEDIA = ("image", "video", "document")
-QUICK_REPLY = ("payload", "quick_reply")
 ORDER = ("header", "limited_time_offer", "body", "button")
 
 
@@ -38,27 +37,12 @@ def template(config: WhatsAppConfig, part: cb.Template) -> cb.Flow[Native]:
 
 
 def _payloads(part: cb.Template) -> Values:
-    """Give the quick replies among a template's actions, which stand in the order of its buttons.
-
-    A button with a parameter of another kind is not theirs: the reply stands at the next. A payload
-    among the parameters is the one that is sent.
-    """
-    found: Values = []
-    index = 0
-    for action in part.actions:
-        if action.kind == "reply":
-            while _of_another(part.parameters.get(f"button.{index}")):
-                index += 1
-            if f"button.{index}" not in part.parameters:
-                payload = action.payload or action.id
-                found.append((Slot("button", str(index)), {"type": "payload", "payload": payload}))
-        index += 1
-    return found
-
-
-def _of_another(value: Any) -> bool:
-    """Say whether a button's parameter is that of a button which is no quick reply."""
-    return value is not None and not (isinstance(value, dict) and value.get("type") in QUICK_REPLY)
+    """Give the quick replies among a template's actions; those with a parameter have their payload there."""
+    return [
+        (Slot("button", str(index)), {"type": "payload", "payload": action.payload or action.id})
+        for index, action in part.buttons
+        if action.kind == "reply" and f"button.{index}" not in part.parameters
+    ]
 
 
 def _cards(config: WhatsAppConfig, values: Values) -> cb.Flow[list[Native]]:
