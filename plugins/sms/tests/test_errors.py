@@ -127,10 +127,11 @@ def test_no_number_stands_in_an_error(sms):
 
 
 @pytest.mark.parametrize("code", ["", "x", "٣٠٠٠٥", "9" * 40, "-30005"])
-def test_a_reason_that_is_no_code_is_kept_and_not_tried_again(code):
-    failure = errors.of_code(code)
+def test_a_reason_that_is_no_code_is_kept_and_is_as_twilios_own_unknown_error(code):
+    failure, unknown = errors.of_code(code), errors.of_code("30008")
 
-    assert (failure.code, failure.retryable, failure.provider.code) == ("internal", False, code)
+    assert (failure.code, failure.provider.code) == ("internal", code)
+    assert (failure.retryable, failure.scope) == (unknown.retryable, unknown.scope) == (True, "message")
 
 
 @pytest.mark.parametrize("code", ["11200", "11205", "21620", "11751", "30019", "30011"])

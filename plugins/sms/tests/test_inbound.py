@@ -61,11 +61,10 @@ def test_every_status_word_is_a_fact(sms, form, word, fact):
     assert event.fact == fact
 
 
-def test_a_report_without_a_reason_fails_and_is_not_tried_again(sms, form):
+def test_a_report_without_a_reason_is_a_failure_of_unknown_reason(sms, form):
     event = said(sms, form(MessageStatus="failed"))
 
-    assert event.error.code == "internal"
-    assert not event.error.retryable
+    assert (event.error.code, event.error.retryable) == ("internal", True)
 
 
 def test_a_report_names_our_key_from_the_query_that_we_gave(sms, form):

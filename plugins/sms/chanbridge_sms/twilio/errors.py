@@ -97,12 +97,12 @@ def of_response(response: cb.HttpResponse) -> cb.SendError | None:
 
 
 def of_code(code: str, title: str = "") -> cb.Failure:
-    """Make the failure of a delivery report; one that gives no reason we know is not tried again."""
+    """Make the failure of a delivery report; one that gives no reason we know is as Twilio's own 30008."""
     provider = cb.ProviderError(code=code, title=redact(title))
     meaning = ERRORS.get(int(code)) if code.isascii() and code.isdigit() and len(code) < 10 else None
     if meaning is None:
         detail = "" if code else "Twilio gave no reason"
-        return cb.Failure.of("internal", provider=provider, retryable=False, detail=detail)
+        return cb.Failure.of("internal", provider=provider, detail=detail)
     return cb.Failure.of(
         meaning.code, provider=provider, **{"detail": DETAILS.get(meaning.code, ""), **meaning.over}
     )
