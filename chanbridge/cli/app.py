@@ -98,8 +98,7 @@ def run(args: Sequence[str]) -> int:
         return DONE
     except Exception as error:
         if _is_of_store(error):
-            click.echo(f"chanbridge: the store: {error}{_full(known, error)}", err=True)
-            return LATER
+            return _of_store(error, known)
         if os.environ.get("CHANBRIDGE_DEBUG"):
             raise
         from chanbridge.intake import place_of
@@ -125,6 +124,20 @@ def exit_code(error: ChanbridgeError) -> int:
 def _is_of_store(error: Exception) -> bool:
     engine = sys.modules.get("chanbridge.store.engine")  # only who has loaded it can have met its errors
     return engine is not None and isinstance(error, engine.StoreError)
+
+
+def _of_store(error: Exception, known: dict[str, str]) -> int:
+    """Say that the store failed; that may pass, unless it is damaged."""
+    from chanbridge.store.opening import refuse_damaged
+
+    try:
+        if "store" in known:
+            refuse_damaged(known["store"], error)
+    except ConfigError as damaged:
+        _say_ours(damaged)
+        return USAGE
+    click.echo(f"chanbridge: the store: {error}{_full(known, error)}", err=True)
+    return LATER
 
 
 def _full(known: dict[str, str], error: Exception) -> str:

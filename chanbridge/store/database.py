@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from chanbridge.model.errors import ConfigError
@@ -12,6 +14,7 @@ from chanbridge.model.errors import ConfigError
 _MAGIC = b"SQLite format 3\0"
 _ROOM = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def create(path: Path) -> None:
@@ -46,6 +49,39 @@ def refuse_unusable(path: Path) -> None:
         raise ConfigError(f"store: {path} cannot be read: {error.strerror}: {mend}") from error
     if head and head != _MAGIC:
         raise ConfigError(f"store: {path} is not a database: name another file, or move this one away")
+    if head:
+        try:
+            _look_inside(path)
+        except sqlite3.Error as error:
+            refuse_damaged(path, error)  # any other may pass
+
+
+def _look_inside(path: Path) -> None:
+    """Read the version and the schema; raise `ConfigError` where it is not ours to read."""
+    from chanbridge.store.sqlite import VERSION
+
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        [version] = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if version > VERSION:
+        raise newer(version, path)
+
+
+def newer(version: int, path: str | Path) -> ConfigError:
+    """Make the error of a file that is not for us to read."""
+    mend = "update chanbridge, or name another file"
+    return ConfigError(f"store: {path} was written by a newer chanbridge (schema {version}): {mend}")
+
+
+def refuse_damaged(path: Path, error: BaseException) -> None:
+    """Raise `ConfigError` if an error, or its cause, says that the file is damaged: that never passes."""
+    for found in (error, error.__cause__):
+        if getattr(found, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+            mend = (
+                "restore it from a backup, or save what can be read ('sqlite3 OLD .recover | sqlite3 NEW') "
+                "and name the new file"
+            )
+            raise ConfigError(f"store: {path} is damaged ({found}): {mend}") from error
 
 
 def full(path: Path) -> str:

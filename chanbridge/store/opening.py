@@ -33,6 +33,11 @@ def check(url: str) -> None:
     database.refuse_unusable(_path(url))
 
 
+def refuse_damaged(url: str, error: BaseException) -> None:
+    """Raise `ConfigError` if an error says that the store is damaged."""
+    database.refuse_damaged(_path(url), error)
+
+
 def full(url: str) -> str:
     """Say what is full where a store lies; empty: nothing that can be seen."""
     return database.full(_path(url))
@@ -43,10 +48,11 @@ def peek(url: str, to: Conversation) -> Conversation | None:
     path = _path(url)
     if not path.exists():
         return None
+    database.refuse_unusable(path)
     try:
         return places.peek(path, to)
-    except StoreError:
-        database.refuse_unusable(path)
+    except StoreError as error:
+        database.refuse_damaged(path, error)
         raise
 
 

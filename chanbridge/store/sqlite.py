@@ -62,8 +62,9 @@ class SqliteStore:
         try:
             await self.engine.write(_migrate)
             await self.engine.write(self.journal.recall.attach)
-        except BaseException:
+        except BaseException as error:
             await self.engine.close()
+            database.refuse_damaged(self._path, error)
             raise
 
     async def writable(self) -> None:
@@ -96,7 +97,7 @@ def _take_from(is_dead: Callable[[str], bool], connection: sqlite3.Connection) -
 def _migrate(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
-        raise StoreError(f"the store was written by a newer chanbridge (schema {version}): update chanbridge")
+        raise database.newer(version, connection.execute("PRAGMA database_list").fetchone()["file"])
     if version < VERSION:
         for statement in _steps(version):
             connection.execute(statement)

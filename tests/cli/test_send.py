@@ -7,6 +7,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -412,15 +413,54 @@ def scribble(path: Path) -> None:
     path.write_text("x" * 999)
 
 
+def damage(path: Path) -> None:
+    """Make a database whose header alone is what it was."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE conversations (key TEXT)")
+        connection.commit()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + b"x" * (len(whole) - 100))
+
+
+def of_a_newer_one(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+
 @pytest.mark.parametrize("command", OF_THE_STORE)
-@pytest.mark.parametrize(("make", "said"), [(Path.mkdir, "is a folder"), (scribble, "is not a database")])
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (Path.mkdir, "is a folder: name "),
+        (scribble, "is not a database: name "),
+        (damage, "is damaged (database disk image is malformed): restore it from a backup, or "),
+        (of_a_newer_one, "was written by a newer chanbridge (schema 99): update chanbridge"),
+    ],
+)
 def test_what_can_never_be_a_store_is_exit_code_2_for_every_command(wired, tmp_path, command, make, said):
     make(tmp_path / "chanbridge.db")
 
     ran = wired(*command.split())
 
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
-    assert f"store: {tmp_path}/chanbridge.db {said}: name " in ran.err
+    assert f"store: {tmp_path}/chanbridge.db {said}" in ran.err
+
+
+def test_damage_that_shows_only_as_something_is_read_is_exit_code_2_too(wired, tmp_path):
+    wired("send", TO, "Hi", "--wait", "queued")
+    path = tmp_path / "chanbridge.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        [(page,)] = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'outbox'")
+        [(size,)] = connection.execute("PRAGMA page_size")
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"x" * size)
+
+    ran = wired("outbox", "list")
+
+    assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
+    assert ran.err.startswith(f"chanbridge: store: {path} is damaged (")
 
 
 def test_doctor_names_the_place_of_a_store_that_nothing_opens(configured, tmp_path, monkeypatch):

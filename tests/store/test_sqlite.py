@@ -35,7 +35,7 @@ async def test_the_file_of_a_newer_chanbridge_is_refused(tmp_path):
     await store.engine.write(lambda c: c.execute("PRAGMA user_version = 99"))
     await store.close()
 
-    with pytest.raises(StoreError, match="newer"):
+    with pytest.raises(cb.ConfigError, match="newer chanbridge"):
         await SqliteStore(tmp_path / "chanbridge.db").start()
 
 
