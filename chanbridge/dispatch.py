@@ -16,8 +16,9 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from chanbridge.blame import wordless
 from chanbridge.hooks import Hooks, Parked
-from chanbridge.intake import described
+from chanbridge.intake import described, place_of
 from chanbridge.store.base import Batch, Dispatch, Entry
 from chanbridge.store.engine import StoreError
 from chanbridge.waiting import rung
@@ -226,7 +227,8 @@ class Dispatcher:
             "account": event.account,
             "attempt": attempt + 1,
         }
-        _log.warning("handler.failed", extra={**about, "error": type(error).__name__}, exc_info=error)
+        blame = {"error": type(error).__name__, "at": place_of(error)}
+        _log.warning("handler.failed", extra={**about, **blame}, exc_info=wordless(error))
         if attempt + 1 < self._tries:
             due = self._clock() + dt.timedelta(seconds=wait_after(attempt, random.random()))  # noqa: S311
             await self._store.retry(self.consumer, self._owner, entry.key, position, due)

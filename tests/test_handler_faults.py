@@ -1,6 +1,7 @@
 """Whatever a handler raises is a failed attempt: tried again, then parked; its conversation goes on."""
 
 import asyncio
+import logging
 import sys
 
 import pytest
@@ -96,6 +97,34 @@ async def test_whatever_a_handler_raises_ends_parked_and_its_conversation_goes_o
 
     assert handled == ["Good"]
     assert parked["error"] == told
+
+
+def look_up(number):
+    raise KeyError(number)
+
+
+def answer(event):
+    try:
+        look_up(event.message.sender.address)
+    except KeyError as error:
+        raise ValueError(f"cannot answer {event.message.plain!r}") from error
+
+
+async def test_what_a_handler_raised_is_logged_with_its_frames_and_without_its_words(tmp_path, caplog):
+    bridge = bridge_that_tries_once(tmp_path)
+    bridge.on(cb.MessageReceived)(answer)
+    async with bridge:
+        await deliver(bridge, call("1", "My PIN is 4711"))
+        await eventually(bridge.runtime.store.parked.count)
+
+    [record] = [record for record in caplog.records if record.message == "handler.failed"]
+    said = logging.Formatter().format(record)
+    lines = said.splitlines()
+    assert [word for word in ("4711", "12025550123") if word in said + repr(vars(record))] == []
+    assert [line for line in lines if line in ("KeyError", "ValueError")] == ["KeyError", "ValueError"]
+    places = [line.rpartition(" in ")[2] for line in lines if line.startswith(f'  File "{__file__}"')]
+    assert places == ["answer", "look_up", "answer"]
+    assert (record.error, record.at.rpartition(":")[0]) == ("ValueError", __file__)
 
 
 async def test_a_sink_that_runs_out_of_items_is_parked_too(tmp_path):

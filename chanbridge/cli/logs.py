@@ -5,15 +5,31 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
+from traceback import walk_tb
+from types import TracebackType
 from typing import Any
 
 import msgspec
+
+from chanbridge.redact import redact
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    """Give what stands beside a record's name; credentials are masked, also in other libraries' records."""
+    return {name: _masked(value) for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str | Exception):
+        return redact(str(value))
+    return value
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    """Say where an error came by, the outermost first."""
+    return [f"{frame.f_code.co_filename}:{line}" for frame, line in walk_tb(trace)]
 
 
 class PlainLines(logging.Formatter):
@@ -21,7 +37,7 @@ class PlainLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        line = f"chanbridge: {record.levelname.lower()}: {record.getMessage()} {fields}".rstrip()
+        line = f"chanbridge: {record.levelname.lower()}: {redact(record.getMessage())} {fields}".rstrip()
         if record.exc_info and os.environ.get("CHANBRIDGE_DEBUG"):
             return f"{line}\n{self.formatException(record.exc_info)}"
         return line
@@ -47,11 +63,12 @@ class JsonLines(logging.Formatter):
             "time": time,
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
+            "event": redact(record.getMessage()),
         }
         fields |= _fields(record)
         if record.exc_info and record.exc_info[0]:
             fields["exception"] = record.exc_info[0].__name__  # its words may quote a message
+            fields["frames"] = _frames(record.exc_info[2])
         return msgspec.json.encode(fields, enc_hook=str).decode()
 
 
