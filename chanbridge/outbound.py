@@ -108,7 +108,7 @@ class Sender:
         try:
             await self._driver.run(channel.gesture(gesture.replace(now=self._clock())), channel)
         except SendError as error:
-            _log.info("gesture.failed", extra={"account": gesture.to.account, "code": error.code})
+            _log.info("gesture.failed", extra=_about(gesture, error.failure))
 
     async def _lease(self) -> None:
         while True:
@@ -182,6 +182,8 @@ class Sender:
         if settled.state == "held" and settled.failure:
             await self._hold(lane, settled.failure)
         entries, following = await self._store.outbox.settle(lane, settled, self._clock())
+        if settled.state in ("failed", "expired") and settled.failure and isinstance(lane.item.item, Gesture):
+            _log.warning("gesture.failed", extra=_about(lane.item.item, settled.failure))  # nobody else tells
         if entries:
             self._told(entries)
         if settled.state == "unknown" and settled.failure:
@@ -316,6 +318,18 @@ class Sender:
         stored = await self._store.journal.append(Arrival(account=account, at=now, events=[event]))
         self._told(stored.entries)
         _log.error("account.held", extra={"account": account, "code": failure.code})
+
+
+def _about(gesture: Gesture, failure: Failure) -> dict[str, str]:
+    """Say which gesture was lost and why; of what a provider said only its code, since it may quote."""
+    said = failure.provider
+    reason = (said.code or failure.code) if said else failure.detail or failure.code
+    return {
+        "account": gesture.to.account,
+        "gesture": gesture.kind,
+        "code": failure.code,
+        "reason": reason,
+    }
 
 
 def tries_of(failure: Failure) -> int:

@@ -137,6 +137,52 @@ async def test_an_edit_that_no_longer_fits_is_lost_and_the_handler_goes_on(tmp_p
     assert _dropped(caplog) == [reason]
 
 
+class Choosy(Rich):
+    """Rich, of which only its plugin knows what it cannot do."""
+
+    def gesture(self, gesture):
+        if gesture.kind == "reaction":
+            raise cb.Unsupported("no reactions in groups")
+        yield self._post("/gestures", {"kind": gesture.kind})
+
+    def error(self, response):
+        refused = response.status == 400
+        said = {"code": "target_gone", "provider": 131009, "title": "My PIN is 4711"}
+        return cb.SendError.of(response, **said) if refused else None
+
+
+@pytest.mark.parametrize(
+    ("gesture", "level", "told"),
+    [
+        ("react", "WARNING", ("reaction", "unsupported_content", "no reactions in groups")),
+        ("delete", "WARNING", ("delete", "target_gone", "131009")),
+        ("typing", "INFO", ("typing", "target_gone", "131009")),
+    ],
+)
+async def test_a_gesture_that_is_refused_as_it_is_sent_is_logged(tmp_path, caplog, gesture, level, told):
+    caplog.set_level(logging.INFO)
+    providers = Providers()
+    providers.pigeon.script.append(cb.HttpResponse(status=400))
+    bridge = make_bridge(tmp_path, providers, accounts=[("main", Choosy, PigeonConfig())])
+
+    @bridge.on(cb.MessageReceived)
+    async def handler(event, conversation):
+        begin = {
+            "react": lambda: conversation.react("👍"),
+            "delete": lambda: conversation.delete(cb.Ref(external="messages-TEST-9")),
+            "typing": conversation.typing,
+        }
+        await begin[gesture]()
+
+    async with bridge:
+        await deliver(bridge, call())
+        await eventually(lambda: _idle(bridge))
+
+    [record] = [record for record in caplog.records if record.msg == "gesture.failed"]
+    assert (record.levelname, record.account) == (level, "main")
+    assert (record.gesture, record.code, record.reason) == told
+
+
 def _dropped(caplog):
     return [record.reason for record in caplog.records if record.msg == "gesture.dropped"]
 
