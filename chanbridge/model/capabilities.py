@@ -281,6 +281,7 @@ class Capabilities(Model, kw_only=True):
     idempotency: Idempotency = Idempotency()
     limits: Limits = Limits()
     reply_matching: ReplyMatching = ReplyMatching()
+    replaced_by: tuple[str, ...] = ()  # an override without these is laid over each step; none: any replaces
 
     def level(self, kind: str) -> Level:
         """Say how a part kind fares outbound."""

@@ -15,7 +15,8 @@ What a plugin's ``send`` is given, and may rely on:
   ``action.payload``. The transcoder has put there what fits and is unique within the message: the
   author's payload, else the action's id, else a token. `resolve` turns it back. A tap that comes
   when its map is gone is left as the plugin parsed it: payload and action id are what was tapped.
-- ``step.override`` is the author's own payload for the channel: it goes out in place of the parts.
+- ``step.override`` is the author's own payload for the channel: it goes out in place of the parts, or,
+  where ``capabilities.replaced_by`` names none of its members, laid over them on each step.
 """
 
 from __future__ import annotations

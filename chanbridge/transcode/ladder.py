@@ -93,9 +93,13 @@ class _Candidate(NamedTuple):
 def _planned(
     message: Message, capabilities: Capabilities, policy: Policy, situation: Situation, channel: str
 ) -> Plan:
-    override = message.overrides.get(channel)
-    if override is not None:
+    override: Any = message.overrides.get(channel)
+    if override is not None and _stands_for_parts(override, capabilities):
         return _overridden(message, override, capabilities, policy, situation)
+    if override is not None:
+        message = message.replace(overrides={})
+        plan = _planned(message, capabilities, policy, situation.replace(window_open=True), channel)
+        return plan.replace(steps=tuple(step.replace(override=override) for step in plan.steps))
     forms = [Form(message.parts, message.quick_replies)]
     forms += [
         Form(a.parts, a.quick_replies, f"/alternatives/{n}") for n, a in enumerate(message.alternatives)
@@ -104,6 +108,12 @@ def _planned(
         forms = list(_outside_window(forms, capabilities))
     chosen = _chosen(message, forms, capabilities, policy, situation)
     return _plan(message, chosen, capabilities, policy, situation)
+
+
+def _stands_for_parts(override: Any, capabilities: Capabilities) -> bool:
+    """Say whether an override goes out in place of the parts, or only adds to what is planned."""
+    named = capabilities.replaced_by
+    return not named or not isinstance(override, dict) or any(name in override for name in named)
 
 
 def _overridden(

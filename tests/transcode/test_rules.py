@@ -1102,6 +1102,25 @@ class TestLadder:
         assert plan.steps[0].override == {"type": "flex"}
         assert plan.losses == ()
 
+    @pytest.mark.parametrize("channel", [WHATSAPP, SMS], ids=lambda c: c.channel)
+    def test_an_override_that_only_adds_is_laid_over_each_step_of_the_plan(self, channel):
+        channel = channel.replace(replaced_by=("type",))
+        message = Message.of(Text(text="**Hi**", format="markdown"), MUG_CARD, quick_replies=["Yes", "No"])
+
+        plain = transcode(message, channel)
+        over = transcode(message.replace(overrides={channel.channel: {"x": 1}}), channel)
+        instead = transcode(message.replace(overrides={channel.channel: {"type": "x"}}), channel)
+
+        assert len(plain.steps) > 1
+        assert over == plain.replace(steps=tuple(step.replace(override={"x": 1}) for step in plain.steps))
+        assert [step.override for step in instead.steps] == [{"type": "x"}]
+
+    def test_an_override_that_only_adds_is_the_authors_word_that_the_window_does_not_matter(self):
+        channel = WHATSAPP.replace(replaced_by=("type",))
+        message = Message.text("Hi", overrides={"whatsapp": {"category": "utility"}})
+
+        assert texts(transcode(message, channel, situation=CLOSED)) == ["Hi"]
+
     def test_the_override_of_another_channel_does_not(self):
         plan = transcode(Message.text("Hi", overrides={"line": {"type": "flex"}}), SMS, channel="sms")
 

@@ -91,6 +91,7 @@ def _sms(config: SmsConfig | None) -> cb.Capabilities:
         reply_matching=cb.ReplyMatching(
             default="marker", reserved_keywords=keywords.reserved(config.keywords if config else ())
         ),
+        replaced_by=("Body", "MediaUrl", "ContentSid", "ContentVariables"),
     )
 
 

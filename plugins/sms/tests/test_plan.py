@@ -67,3 +67,17 @@ def test_a_template_goes_as_it_is(sms):
     message = cb.Message.template("HX00000000000000000000000000000001", language="en")
 
     assert forms(sms, message, COPENHAGEN) == [{"ContentSid": ["HX00000000000000000000000000000001"]}]
+
+
+def test_options_are_not_lost_where_fields_of_twilios_own_are_added(sms):
+    message = cb.Message.text("Pick", quick_replies=["Yes", "No"])
+
+    added = forms(sms, message.replace(overrides={"sms": {"ShortenUrls": True}}), COPENHAGEN)
+    instead = forms(sms, message.replace(overrides={"sms": {"Body": "Yes or no?"}}), COPENHAGEN)
+
+    assert (
+        added
+        == forms(sms, message, COPENHAGEN)
+        == [{"Body": ["Pick\n\n1) Yes\n2) No\nReply with a number."]}]
+    )
+    assert instead == [{"Body": ["Yes or no?"]}]

@@ -168,6 +168,7 @@ DIRECT = cb.Capabilities(
     window=_WINDOW,
     addressing=cb.Addressing(can_initiate=True),
     limits=_LIMITS,
+    replaced_by=("type",),
 )
 GROUP = cb.Capabilities(
     as_of=_AS_OF,
@@ -181,5 +182,6 @@ GROUP = cb.Capabilities(
     window=_WINDOW,
     addressing=cb.Addressing(can_initiate=True, groups=True),
     limits=_LIMITS,
+    replaced_by=("type",),
 )
 CAPABILITIES = {"direct": DIRECT, "group": GROUP}

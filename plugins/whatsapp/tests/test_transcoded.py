@@ -140,6 +140,21 @@ def test_a_card_that_is_a_link_itself_has_a_link_button(channel, kind):
     }
 
 
+def test_fields_laid_over_ours_lose_no_part_of_a_message(channel):
+    picture = cb.MediaPart(role="image", media=cb.Media(url="https://example.com/mug.png", mime="image/png"))
+    override = {"text": {"preview_url": True}, "recipient_identity_key_hash": "TEST"}
+    message = cb.Message.of(cb.Text(text="**Mug**", format="markdown"), picture)
+    message = message.replace(overrides={"whatsapp": override})
+
+    plan = transcode(message, DIRECT, channel="whatsapp")
+    text, image = bodies(channel, plan, cb.Conversation(address="whatsapp:+12025550123"))
+
+    assert text["text"] == {"body": "*Mug*", "preview_url": True}
+    assert image["image"] == {"link": "https://example.com/mug.png"}
+    assert "text" not in image
+    assert [body["recipient_identity_key_hash"] for body in (text, image)] == ["TEST", "TEST"]
+
+
 def test_what_was_tapped_is_what_was_offered(channel, step, webhook):
     message = cb.Message.text("Pick", quick_replies=["Refund", "Replace", "Neither"])
     [planned] = transcode(message, DIRECT, channel="whatsapp").steps

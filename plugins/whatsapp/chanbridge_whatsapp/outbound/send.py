@@ -15,6 +15,11 @@ from chanbridge_whatsapp.outbound.content import content
 
 CORRELATION_MAX = 512
 DIRECT = ("utility", "authentication")
+TYPES = {
+    "text", "image", "video", "audio", "document", "sticker", "location", "contacts", "interactive",
+    "template",
+}  # fmt: skip
+"""The objects of a message's content: an override's goes where the message has one of the same type."""
 
 
 class Known(msgspec.Struct):
@@ -38,7 +43,7 @@ def send(config: WhatsAppConfig, step: cb.Step) -> cb.Flow[cb.Sent]:
     native = dict(step.override or {})
     if "type" not in native:
         own = yield from content(config, step)
-        native = merged(own, native)
+        native = merged(own, {key: value for key, value in native.items() if key not in TYPES - own.keys()})
     edge, more = endpoint(config, step)
     body = {**head(config, step), **native, **more}
     answer = yield cb.HttpRequest.post_json(number_url(config, edge), body)
