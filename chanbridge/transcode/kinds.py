@@ -19,6 +19,7 @@ from chanbridge.model.parts import (
     Part,
     Payment,
     Poll,
+    PostalAddress,
     Product,
     Story,
     System,
@@ -29,6 +30,7 @@ from chanbridge.transcode.plan import Loss
 from chanbridge.transcode.reading import read
 from chanbridge.transcode.text import rich as r
 from chanbridge.transcode.text.rich import Rich
+from chanbridge.transcode.vcards import filled
 from chanbridge.transcode.work import Bubble, Draft, Placed, Refused, Work
 
 Shown = list[Draft | Bubble]
@@ -102,6 +104,7 @@ def _with_losses(shown: Draft | Bubble, *losses: Loss) -> Draft | Bubble:
 
 def contacts(work: Work, part: Contacts, path: str) -> Shown:
     """D16: cards, or vCard files, or lines."""
+    part = part.replace(contacts=tuple(map(filled, part.contacts)))
     limits = work.capabilities.contact
     if work.supports("contacts") and (not limits or limits.max is None or len(part.contacts) <= limits.max):
         return as_it_is(work, part, path)
@@ -121,14 +124,21 @@ def contacts(work: Work, part: Contacts, path: str) -> Shown:
 def _contact_lines(card: ContactCard) -> Rich:
     numbers = [phone.value for phone in card.phones]
     addresses = [email.value for email in card.emails]
-    places = [", ".join(filter(None, (a.street, a.postal_code, a.city, a.country))) for a in card.addresses]
+    places = [_place(address) for address in card.addresses]
     links = [url.value for url in card.urls]
-    lines = [card.name, card.title, card.org, *numbers, *addresses, *links, *places]
+    org = ", ".join(filter(None, (card.org, card.department)))
+    lines = [card.name, card.title, org, *numbers, *addresses, *links, *places, card.birthday]
     return r.join([r.line(" ".join(line.split())) for line in lines if line])
 
 
+def _place(at: PostalAddress) -> str:
+    town = " ".join(filter(None, (at.postal_code, at.city)))
+    return ", ".join(filter(None, (at.street, town, at.region, at.country)))
+
+
 def _vcard_file(cards: Sequence[ContactCard]) -> Media:
-    data = "".join(card.vcard or vcard(card) for card in cards).encode()
+    written = (card.vcard.strip() or vcard(card).strip() for card in cards)
+    data = "".join(f"{card}\r\n" for card in written).encode()
     name = cards[0].name if len(cards) == 1 else "contacts"
     return Media(data=data, mime="text/vcard", size=len(data), filename=f"{name}.vcf".replace("/", " "))
 
@@ -143,7 +153,9 @@ def vcard(card: ContactCard) -> str:
     for at in card.addresses:
         fields = ("", "", at.street, at.city, at.region, at.postal_code, at.country)
         lines.append(f"ADR{_kind(at.type)}:" + ";".join(map(_escape, fields)))
-    named = (("ORG", card.org), ("TITLE", card.title), ("BDAY", card.birthday))
+    units = (card.org, card.department) if card.department else (card.org,)
+    lines += [f"ORG:{';'.join(map(_escape, units))}"] if any(units) else []
+    named = (("TITLE", card.title), ("BDAY", card.birthday))
     lines += [f"{name}:{_escape(value)}" for name, value in named if value]
     return "\r\n".join([*lines, "END:VCARD", ""])
 

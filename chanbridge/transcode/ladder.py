@@ -246,6 +246,9 @@ def _relations(work: Work, message: Message) -> Iterator[Loss]:
         yield work.loss("/relation/reply_to", "presentation", "D18", "it does not show what it answers")
     if relation.thread and limits.thread not in ("native", "partial"):
         yield work.loss("/relation/thread", "presentation", "D18", "it does not stand in its thread")
+    if relation.replaces:
+        reason = "it is a message of its own: edit() changes one that was sent"
+        yield work.loss("/relation/replaces", "affordance", "D17", reason)
     mail = work.capabilities.email
     for index, recipient in enumerate(message.recipients):
         if recipient.role in ("cc", "bcc") and not (mail and getattr(mail, recipient.role)):

@@ -33,6 +33,7 @@ from chanbridge.model.parts import (
     Payment,
     Poll,
     PollOption,
+    PostalAddress,
     Section,
     Story,
     Template,
@@ -773,6 +774,51 @@ class TestD16Contacts:
         assert texts(plan) == ["Ada; Test\nExample\n+12025550123"]
         assert plan.loss == "affordance"
 
+    VCARD = (
+        "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ada\r\nTEL;TYPE=WORK:+1202555\r\n 0123\r\n"
+        "item1.EMAIL;type=INTERNET:ada@example.com\r\nORG:Example\\, Ltd;QA\r\n"
+        "ADR;TYPE=HOME:;;1 St;T;NY;1;USA\r\nEND:VCARD"
+    )
+
+    def test_a_card_that_is_a_vcard_only_is_read(self):
+        part = Contacts(contacts=(ContactCard(name="Ada", vcard=self.VCARD),))
+
+        [shown] = transcode(Message.of(part), WHATSAPP).steps[0].parts[0].contacts
+
+        assert texts(transcode(Message.of(part), SMS)) == [
+            "Ada\nExample, Ltd, QA\n+12025550123\nada@example.com\n1 St, 1 T, NY, USA"
+        ]
+        assert shown.phones == (Labeled(value="+12025550123", type="work"),)
+        assert shown.emails[0].value == "ada@example.com"
+        assert shown.addresses[0].region == "NY"
+
+    def test_what_the_author_gave_stays_beside_a_vcard(self):
+        own = ContactCard(name="Ada", phones=(Labeled(value="+12025550199"),), vcard=self.VCARD)
+
+        [said] = texts(transcode(Message.of(Contacts(contacts=(own,))), SMS))
+
+        assert "+12025550199" in said
+        assert "+12025550123" not in said
+
+    def test_all_that_a_card_says_is_in_its_lines(self):
+        card = self.ADA.replace(
+            department="QA",
+            birthday="1990-01-31",
+            addresses=(PostalAddress(street="1 St", city="T", region="NY", postal_code="1", country="USA"),),
+        )
+
+        [said] = texts(transcode(Message.of(Contacts(contacts=(card,))), SMS))
+
+        assert [word for word in ("QA", "1990-01-31", "NY") if word not in said] == []
+
+    def test_vcards_in_one_file_are_lines_of_their_own(self):
+        cards = (ContactCard(name="Ada", vcard=self.VCARD), self.ADA.replace(department="QA"))
+
+        data = transcode(Message.of(Contacts(contacts=cards)), MESSENGER).steps[0].media[0].media.data
+
+        assert data.count(b"\r\nEND:VCARD\r\n") == data.count(b"BEGIN:VCARD\r\n") == 2
+        assert b"ORG:Example;QA\r\n" in data
+
     def test_more_cards_than_the_channel_takes_are_no_cards(self):
         plan = transcode(Message.of(Contacts(contacts=(self.ADA, self.ADA))), TELEGRAM)
 
@@ -850,6 +896,11 @@ class TestD18Relations:
             ("D18", "presentation", "/relation/thread"),
         ]
         assert plan.loss == "presentation"
+
+    def test_a_message_that_was_to_replace_another_says_that_it_does_not(self):
+        plan = transcode(Message.text("Yes", relation=Relation(replaces=Ref(id="m0"))), TELEGRAM)
+
+        assert losses(plan) == [("D17", "affordance", "/relation/replaces")]
 
     def test_only_the_first_step_is_a_reply(self):
         plan = transcode(Message.text("x" * 5000, relation=self.ANSWER), TELEGRAM)
