@@ -29,7 +29,7 @@ from chanbridge_whatsapp.inbound.threads import (
     standby_echo,
     user_id_event,
 )
-from chanbridge_whatsapp.inbound.usual import OBJECT, ReadItem, each_item, is_usual, usual_events
+from chanbridge_whatsapp.inbound.usual import OBJECT, ReadItem, each_item, usual_events
 
 ReadPlaced = Callable[[str, msgspec.Raw], Any]
 _AROUND = frozenset({"messaging_product", "metadata", "contacts"})
@@ -43,7 +43,8 @@ def parse(content: bytes) -> Iterator[Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         mended = cb.with_whole_characters(content)  # else half of an emoji would cost every message
         return _any_body(content) if mended == content else parse(mended)
-    return usual_events(body) if is_usual(body) else _any_body(content)
+    usual = usual_events(body)
+    return _any_body(content) if usual is None else usual
 
 
 def _any_body(content: bytes) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import chanbridge as cb
 from chanbridge_whatsapp.identity import identities
 from chanbridge_whatsapp.inbound import wire
-from chanbridge_whatsapp.inbound.content import order_of, parts_of
+from chanbridge_whatsapp.inbound.content import READERS, order_of, parts_of
 from chanbridge_whatsapp.inbound.interactive import button, interactive
 from chanbridge_whatsapp.inbound.said import Events, echoed, fields, message, received, unknown
 from chanbridge_whatsapp.inbound.scope import Scope
@@ -22,7 +22,7 @@ def message_events(scope: Scope, raw: cb.Raw) -> Events:
     item = wire.item.decode(raw.body or raw.content)
     if scope.number and item.from_ == scope.number:
         return _echo(scope, item, raw)
-    sender = scope.sender(item)
+    sender = scope.contact(item.from_, item.from_user_id, item.from_parent_user_id)
     events = HANDLERS.get(item.type, _said)(scope, item, raw, sender)
     if item.referral is not None:
         events.append(referral(item, item.referral, fields(scope, item, raw, sender)))
@@ -30,10 +30,10 @@ def message_events(scope: Scope, raw: cb.Raw) -> Events:
 
 
 def _said(scope: Scope, item: Item, raw: cb.Raw, sender: cb.Contact | None) -> Events:
-    parts = parts_of(item, raw) if sender or item.group_id else None
-    if parts is None:
+    read = READERS.get(item.type) if sender or item.group_id else None
+    if read is None:
         return [unknown(scope, item, raw, sender, item.type)]
-    return [received(scope, item, raw, sender, parts)]
+    return [received(scope, item, raw, sender, read(item, raw))]
 
 
 def echo_events(scope: Scope, raw: cb.Raw) -> Events:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -15,8 +16,7 @@ BACKFILL = "history"
 _MILLISECONDS = 10**11  # a larger timestamp counts milliseconds
 _QUIRKY = tuple(f"{identity.CHANNEL}:+{country}" for country in identity.QUIRKY)
 _NOBODY = Profile()
-_NOTHING: dict[str, str] = {}
-_Contact, _Conversation = cb.Contact, cb.Conversation  # bound once: `chanbridge` is lazy, and slow to ask
+_Conversation = cb.Conversation  # bound once: `chanbridge` is lazy, and slow to ask
 _from_timestamp = dt.datetime.fromtimestamp
 _seconds = msgspec.json.Decoder(dt.datetime, strict=False)  # a quarter of what int and fromtimestamp take
 
@@ -85,18 +85,10 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
             parent = parent or person.parent_user_id
         if not (wa_id or bsuid):
             return None
-        known = identity.identities(wa_id, bsuid, parent)
-        where = identity.address_of(known)
         if person is None:
-            return cb.Contact(address=where, identities=known)
+            return _contact(wa_id, bsuid, parent)
         profile = person.profile or _NOBODY
-        return _Contact(
-            address=where,
-            identities=known,
-            display_name=profile.name or "",
-            username=profile.username.removeprefix("@") if profile.username else "",
-            profile={"identity_key_hash": person.identity_key_hash} if person.identity_key_hash else _NOTHING,
-        )
+        return _contact(wa_id, bsuid, parent, profile.name, profile.username, person.identity_key_hash)
 
     def sender(self, item: Item) -> cb.Contact | None:
         """Build the contact who sent an item."""
@@ -107,6 +99,25 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
         if group:
             return cb.Conversation(address=f"{identity.CHANNEL}:{group}", kind="group")
         return _Conversation(address=contact.address) if contact else None
+
+
+@lru_cache(maxsize=4096)  # whoever writes once writes again
+def _contact(
+    wa_id: str,
+    user_id: str,
+    parent: str | None,
+    name: str | None = None,
+    username: str | None = None,
+    key_hash: str | None = None,
+) -> cb.Contact:
+    known = identity.identities(wa_id, user_id, parent)
+    return cb.Contact(
+        address=identity.address_of(known),
+        identities=known,
+        display_name=name or "",
+        username=username.removeprefix("@") if username else "",
+        profile={"identity_key_hash": key_hash} if key_hash else {},
+    )
 
 
 def exact_number(contact: cb.Contact | None) -> cb.Context | None:

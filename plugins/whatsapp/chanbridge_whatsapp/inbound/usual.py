@@ -21,29 +21,26 @@ _FIELDS = frozenset({"messages", "calls", BACKFILL})
 _PATH = "entry[%d].changes[%d].value.%s[]"
 
 
-def is_usual(body: wire.Body) -> bool:
-    """Say whether a body holds nothing but messages and statuses."""
-    for entry in body.entry:
-        if not entry.changes:
-            return False
-        for change in entry.changes:
-            if change.field not in _FIELDS or not (change.value.messages or change.value.statuses):
-                return False
-    return body.object == OBJECT
-
-
-def usual_events(body: wire.Body) -> Iterator[Any]:
-    """Give the events of a usual body."""
+def usual_events(body: wire.Body) -> Iterator[Any] | None:
+    """Give the events of a usual body; None: it is another."""
     try:
-        return iter(_at_once(body))
+        found = _at_once(body)
     except Exception:  # an item fails: one by one, so that it takes no other with it
-        return _one_by_one(body)
+        return _one_by_one(body) if _is_usual(body) else None
+    return None if found is None else iter(found)
 
 
-def _at_once(body: wire.Body) -> list[Any]:
+def _at_once(body: wire.Body) -> list[Any] | None:
+    """Give the events, unless the body turns out to hold anything else."""
+    if body.object != OBJECT:
+        return None
     found: list[Any] = []
     for entry in body.entry:
+        if not entry.changes:
+            return None
         for change in entry.changes:
+            if _is_odd(change):
+                return None
             value = change.value
             scope = scope_of(entry.id, change.field, value.metadata, value.contacts)
             for item in value.messages:
@@ -51,6 +48,16 @@ def _at_once(body: wire.Body) -> list[Any]:
             for item in value.statuses:
                 found.append(status_event(scope, _raw(item)))
     return found
+
+
+def _is_usual(body: wire.Body) -> bool:
+    """Say whether a body holds nothing but messages and statuses."""
+    told = all(entry.changes and not any(map(_is_odd, entry.changes)) for entry in body.entry)
+    return told and body.object == OBJECT
+
+
+def _is_odd(change: wire.Change) -> bool:
+    return change.field not in _FIELDS or not (change.value.messages or change.value.statuses)
 
 
 def _one_by_one(body: wire.Body) -> Iterator[Any]:
