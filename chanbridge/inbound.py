@@ -7,6 +7,7 @@ import datetime as dt
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -45,6 +46,17 @@ def _ours(channel: AnyChannel, found: Sequence[Found]) -> tuple[list[Event], lis
         else:
             others[len(events) + len(others)] = item
     return events, wakes, others
+
+
+def _are_ours(channel: AnyChannel, found: Sequence[Found]) -> bool:
+    """Say whether all that was found are events of an account itself."""
+    try:
+        for item in found:
+            if isinstance(item, Wake) or (item.account_id and not channel.owns(item.account_id)):
+                return False
+    except Exception:  # the plugin's `owns`: who places the request will tell of that
+        return False
+    return True
 
 
 class Receiver:
@@ -222,13 +234,9 @@ class Receiver:
 
     def _keep_alone(self, channel: AnyChannel, kept: HttpRequest, parsed: Parsed) -> Awaitable[Stored]:
         """Keep a request, for whoever places it."""
-        try:
-            events, wakes, others = _ours(channel, parsed.found)
-        except Exception:  # the plugin's `owns`: who places it will tell of that
-            events, wakes, others = [], [], {}
+        events: list[Any] = parsed.found if not parsed.problem and _are_ours(channel, parsed.found) else []
         arrival = Arrival(account=channel.account.name, at=self._clock(), request=kept, events=events)
-        whole = not (wakes or others or parsed.problem)
-        return self._journal.keep(arrival, self._tell_of_repeats, whole=whole)
+        return self._journal.keep(arrival, self._tell_of_repeats)
 
     def _tell_of_repeats(self, stored: Stored) -> None:
         if stored.duplicates:

@@ -16,6 +16,7 @@ from chanbridge.model.events import Event, ProviderEvent, Wake
 from chanbridge.store.base import RequestState
 from chanbridge.store.engine import StoreError
 
+_FOUND = (Event, Wake)
 MOST = 5
 """Most problems of one request that its reason tells."""
 
@@ -33,7 +34,7 @@ def parse(channel: AnyChannel, request: HttpRequest) -> Parsed:
     try:
         items: Iterable[object] = channel.parse(request)
         for item in items:
-            if not isinstance(item, Event | Wake):
+            if not isinstance(item, _FOUND):
                 return Parsed(found, f"parse gave a {type(item).__name__}, which is no event")
             found.append(item)
     except Exception as error:

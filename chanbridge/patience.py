@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+import types
+from collections.abc import Coroutine, Generator
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -18,16 +19,16 @@ class Patience:
         self._late: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def limit(self, awaitable: Awaitable[T]) -> T:
-        """Await something; raise `TimeoutError` if it takes too long."""
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-        assert task is not None  # only a task awaits
-        self._since[task] = loop.time()
-        if self._timer is None:
-            self._timer = loop.call_later(self._seconds, self._look, loop)
+    @types.coroutine
+    def limit(self, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+        """Await something; raise `TimeoutError` if it takes too long. What ends at once is not watched."""
         try:
-            return await awaitable
+            waiting = work.send(None)
+        except StopIteration as done:
+            return cast("T", done.value)
+        task = self._watch()
+        try:
+            return (yield from _go_on(work, waiting))
         except asyncio.CancelledError:
             if task in self._late and task.uncancel() == 0:
                 raise TimeoutError from None
@@ -35,6 +36,14 @@ class Patience:
         finally:
             del self._since[task]
             self._late.discard(task)
+
+    def _watch(self) -> asyncio.Task[object]:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # only a task awaits
+        self._since[task] = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_later(self._seconds, self._look, loop)
+        return task
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Cancel what is late; come back when the next one would be."""
@@ -46,3 +55,19 @@ class Patience:
             if task not in self._late:
                 self._late.add(task)
                 task.cancel()
+
+
+def _go_on(work: Coroutine[Any, Any, T], waiting: Any) -> Generator[Any, Any, T]:
+    """Run a coroutine from where it waits for something to its end."""
+    try:
+        while True:
+            try:
+                sent = yield waiting
+            except BaseException as error:
+                waiting = work.throw(error)
+            else:
+                waiting = work.send(sent)
+    except StopIteration as done:
+        return cast("T", done.value)
+    finally:
+        work.close()

@@ -115,12 +115,10 @@ class Journal(Protocol):
         """
         ...
 
-    def keep(
-        self, arrival: Arrival, told: Callable[[Stored], None] | None = None, *, whole: bool = True
-    ) -> Awaitable[Stored]:
-        """Keep a request alone, to be placed later, unless it brings nothing new.
+    def keep(self, arrival: Arrival, told: Callable[[Stored], None] | None = None) -> Awaitable[Stored]:
+        """Keep a request alone, to be placed later, unless all of its events are known.
 
-        Its events are not kept: who places it parses it again. ``whole``: they are all that it brings.
+        They are not kept: who places it parses it again. It has none where it may bring anything else.
         """
         ...
 

@@ -18,11 +18,12 @@ SLICES = 4096
 KEEP_S = 8 * 24 * 3600  # providers retry for up to seven days
 
 
-def dedupe_key(event: Event) -> bytes:
-    """Give the key of an event whose account is known: 16 bytes."""
+def dedupe_key(event: Event, account: str = "") -> bytes:
+    """Give the key of an event, 16 bytes. ``account``: whose it is, where the event does not say."""
+    account = account or event.account
     if type(event) is MessageReceived and event.provider_id and event.segment is None:
-        return external_key(event.account, event.provider_id)
-    return hashlib.blake2b(_identity(event), digest_size=16).digest()
+        return external_key(account, event.provider_id)
+    return hashlib.blake2b(_identity(event, account), digest_size=16).digest()
 
 
 def external_key(account: str, external: str) -> bytes:
@@ -48,11 +49,11 @@ def is_timeless(event: Event) -> bool:
     return not event.provider_id and event.time is None and not isinstance(event, MessageStatus)
 
 
-def _identity(event: Event) -> bytes:
+def _identity(event: Event, account: str) -> bytes:
     named: tuple[str, ...]
     match event:
         case MessageReceived(provider_id=id, segment=None) if id:  # an echo is known as the message is
-            return f"{event.account}\nmessage\n{id}".encode()
+            return f"{account}\nmessage\n{id}".encode()
         case MessageStatus(target=target, recipient=recipient, fact=fact):
             named = (target.external or target.id, recipient, str(event.step), fact)
         case ReactionChanged(provider_id=id) if id:
@@ -60,14 +61,15 @@ def _identity(event: Event) -> bytes:
         case Event(provider_id=id) if id and not isinstance(event, ProviderEvent):
             named = (id,)
         case _:
-            return f"{event.account}\n{event.type}\n".encode() + _content(event)
+            return f"{account}\n{event.type}\n".encode() + _content(event, account)
     if event.segment:
         named = (*named, event.segment.key, str(event.segment.index))
-    return "\n".join((event.account, event.type, *named)).encode()
+    return "\n".join((account, event.type, *named)).encode()
 
 
-def _content(event: Event) -> bytes:
+def _content(event: Event, account: str) -> bytes:
     """Give what an event holds, but for our own words on what is wrong with it, and at which place."""
+    event = msgspec.structs.replace(event, account=account)
     if isinstance(event, ProviderEvent) and event.error:
         event = msgspec.structs.replace(event, error="")
     return msgspec.json.encode(event)

@@ -7,7 +7,9 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import groupby
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+import msgspec
 
 GROUP = 400
 """Most that a group of several pieces of work weighs: for so long the event loop does nothing else."""
@@ -18,7 +20,7 @@ class StoreError(Exception):
     """The store cannot keep anything now: the disk is full or read-only, or the file is locked."""
 
 
-class Job(NamedTuple):
+class Job(msgspec.Struct):
     """A piece of work. ``shared``: done at once for the items of all that follow each other in the queue.
 
     ``last``: whose place among the others does not matter; it does not come between what is shared.
@@ -46,13 +48,17 @@ def do(group: list[Job], connection: sqlite3.Connection) -> list[tuple[Job, Any]
     """Do the work of a group; give each piece with its result."""
     done: list[tuple[Job, Any]] = []
     ordered = [job for job in group if job.kind != "last"]
-    for shared, run in groupby(ordered, lambda job: job.work if job.kind == "shared" else None):
-        jobs = list(run)
+    for shared, run in groupby(ordered, _shared):
         if shared is None:
-            done += [(job, job.work(connection)) for job in jobs]
+            done += [(job, job.work(connection)) for job in run]
         else:
+            jobs = list(run)
             done += zip(jobs, shared([job.item for job in jobs], connection), strict=True)
     return done + [(job, job.work(connection)) for job in group if job.kind == "last"]
+
+
+def _shared(job: Job) -> Callable[..., Any] | None:
+    return job.work if job.kind == "shared" else None
 
 
 def settle(done: Iterable[tuple[Job, Any]]) -> None:

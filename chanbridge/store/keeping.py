@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from chanbridge.store import marks, requests, unplaced
 from chanbridge.store.base import Arrival, KeptRequest, Stored
@@ -25,11 +24,8 @@ _NEXT = "SELECT requests.* FROM unplaced JOIN requests ON id = request ORDER BY 
 _SEEN = "SELECT key FROM seen WHERE key IN ({})"
 
 
-class _Kept(NamedTuple):
-    """A request on its way in, with the keys of all that it brings; none: they cannot tell a repeat."""
-
-    arrival: Arrival
-    keys: list[bytes]
+Kept = tuple[Arrival, list[bytes]]
+"""A request on its way in, with the keys of all that it brings; none: they cannot tell a repeat."""
 
 
 class Keeping(Looking):
@@ -43,14 +39,11 @@ class Keeping(Looking):
         """Forget what was remembered: it may have been undone."""
         self._recent.clear()
 
-    def keep(
-        self, arrival: Arrival, told: Callable[[Stored], None] | None = None, *, whole: bool = True
-    ) -> Awaitable[Stored]:
-        """Keep a request, to be placed later. ``whole``: its events are all that it brings."""
-        kept = _Kept(arrival, _keys(arrival) if whole else [])
-        return self._engine.write_with_others(self._keep, kept, 1, told)
+    def keep(self, arrival: Arrival, told: Callable[[Stored], None] | None = None) -> Awaitable[Stored]:
+        """Keep a request, to be placed later, unless all of its events are known."""
+        return self._engine.write_with_others(self._keep, (arrival, _keys(arrival)), 1, told)
 
-    def _keep(self, group: list[_Kept], connection: sqlite3.Connection) -> list[Stored]:
+    def _keep(self, group: list[Kept], connection: sqlite3.Connection) -> list[Stored]:
         known = self._known(connection, group)
         stored = []
         new: list[Arrival] = []
@@ -66,9 +59,9 @@ class Keeping(Looking):
         self._recent.add(known)
         return stored
 
-    def _known(self, connection: sqlite3.Connection, group: Sequence[_Kept]) -> set[bytes]:
+    def _known(self, connection: sqlite3.Connection, group: Sequence[Kept]) -> set[bytes]:
         """Give those keys that were seen before, by this process or any."""
-        keys = {key for kept in group for key in kept.keys}
+        keys = {key for _, own in group for key in own}
         known = {key for key in keys if key in self._recent}
         asked = [(key,) for key in keys - known]
         return known.union(row[0] for row in rows(connection, _SEEN, asked))
@@ -93,8 +86,8 @@ def leave(connection: sqlite3.Connection, last: int, new: Sequence[Arrival]) -> 
 
 def _keys(arrival: Arrival) -> list[bytes]:
     """Give the dedupe keys of an arrival's events; none if one of them could come twice and be new."""
-    events = arrival.events
-    return [] if any(map(is_timeless, events)) else [dedupe_key(event) for event in events]
+    account, events = arrival.account, arrival.events
+    return [] if any(map(is_timeless, events)) else [dedupe_key(event, account) for event in events]
 
 
 def _unplaced(limit: int, connection: sqlite3.Connection) -> list[KeptRequest]:

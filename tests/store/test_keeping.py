@@ -30,8 +30,8 @@ def odd():
     return cb.ProviderEvent(account="main", provider_type="odd")
 
 
-async def keep(store, *events, whole=True, **fields):
-    return await store.journal.keep(arrival(*events, **fields), whole=whole)
+async def keep(store, *events, **fields):
+    return await store.journal.keep(arrival(*events, **fields))
 
 
 async def place(store, request, *events, **fields):
@@ -91,21 +91,28 @@ async def test_a_repeat_of_what_was_placed_is_known_to_a_process_that_has_just_b
 
 
 @pytest.mark.parametrize(
-    ("events", "whole"),
+    "events",
     [
-        ((said(), said(id="msg-TEST-2")), True),  # one of them is new
-        ((said(),), False),  # more came with it
-        ((), True),  # nothing was understood
-        ((said(), odd()), True),
+        (said(), said(id="msg-TEST-2")),  # one of them is new
+        (),  # it may bring something else
+        (said(), odd()),  # one that may come twice and be new
     ],
 )
-async def test_what_may_bring_something_new_is_kept(store, events, whole):
+async def test_what_may_bring_something_new_is_kept(store, events):
     await keep(store, said())
     await keep(store, odd())
 
-    kept = await keep(store, *events, whole=whole)
+    kept = await keep(store, *events)
 
     assert kept.request in await waiting(store)
+
+
+async def test_a_repeat_is_known_whether_or_not_its_events_name_their_account(store):
+    await bring(store, said(), said(id="", time=NOW))
+
+    kept = await keep(store, said(account=""), said(id="", time=NOW, account=""))
+
+    assert kept.duplicates == 2
 
 
 async def test_of_what_could_not_be_kept_nothing_is_remembered(store, monkeypatch):
