@@ -2,40 +2,75 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks import samples
 from benchmarks.figures import Figure, Size, median, progress, short, spread
-from benchmarks.servers import Round, server
+from benchmarks.servers import Round, Server, server, worker
+
+
+class Compared(NamedTuple):
+    """What one round of requests came to on each server."""
+
+    ours: Round
+    whole: Round
+    bare: Round
 
 
 def ingest(folder: Path, size: Size) -> list[Figure]:
-    """Requests per second and CPU of the whole bridge, as a ratio to a bare server."""
-    pairs: list[tuple[Round, Round]] = []
-    with server("bridge", folder) as ours, server("bare", folder) as bare:
+    """Requests per second and CPU of taking in, as a ratio to a bare server; then all of it is handled."""
+    rounds: list[Compared] = []
+    with server("receive", folder) as ours, server("bridge", folder) as whole, server("bare", folder) as bare:
         for number in range(size.rounds + 1):
             requests = samples.webhooks(size.requests)
-            pairs.append((ours.round(requests), bare.round(requests)))
-            progress(
-                f"ingest: {number}/{size.rounds}, {pairs[-1][1].answered_s / pairs[-1][0].answered_s:.2f}"
-            )
-    del pairs[0]  # warming up
-    rates = [b.answered_s / a.answered_s for a, b in pairs]
-    cpus = [a.cpu / b.cpu for a, b in pairs]
-    ours_per_s = median(size.requests / a.answered_s for a, _ in pairs)
-    bare_per_s = median(size.requests / b.answered_s for _, b in pairs)
-    busy = max(b.busy for _, b in pairs)
-    per_request = median(a.cpu / size.requests * 1e6 for a, _ in pairs)
-    per_bare = median(b.cpu / size.requests * 1e6 for _, b in pairs)
-    late = median(a.handled_s - a.answered_s for a, _ in pairs)
+            rounds.append(Compared(*(one.round(requests) for one in (ours, whole, bare))))
+            last = rounds[-1]
+            progress(f"ingest: {number}/{size.rounds}, {last.bare.answered_s / last.ours.answered_s:.2f}")
+        handled_per_s = _handled_by_another(ours, size.requests * len(rounds))
+    del rounds[0]  # warming up
     return [
-        Figure("durable ingest, requests/s against bare", median(rates), "", 0.30,
-               note=f"{short(ours_per_s)}/s against {short(bare_per_s)}/s; {spread(rates)}"),
-        Figure("durable ingest, CPU against bare", median(cpus), "x", 3.0, "at most",
-               note=f"{short(per_request)} us against {short(per_bare)} us a request; {spread(cpus)}"),
-        Figure("... handled after the last 200", late * 1000, "ms"),
-        Figure("... load generator, share of its core", busy, ""),
+        *_against_bare([(one.ours, one.bare) for one in rounds], size, (0.30, 3.0)),
+        Figure("... placed and handled afterwards by another process", handled_per_s, "messages/s"),
+        *_against_bare([(one.whole, one.bare) for one in rounds], size),
+        Figure("... handled after the last 200",
+               median(one.whole.handled_s - one.whole.answered_s for one in rounds) * 1000, "ms"),
+        Figure("... load generator, share of its core", max(one.bare.busy for one in rounds), ""),
     ]  # fmt: skip
+
+
+def _against_bare(
+    pairs: list[tuple[Round, Round]], size: Size, targets: tuple[float, float] | None = None
+) -> list[Figure]:
+    """Compare a server with the bare one; without targets it is the one that does everything."""
+    rates = [bare.answered_s / ours.answered_s for ours, bare in pairs]
+    cpus = [ours.cpu / bare.cpu for ours, bare in pairs]
+    per_s = [
+        short(median(size.requests / one.answered_s for one in side)) for side in zip(*pairs, strict=True)
+    ]
+    us = [short(median(one.cpu / size.requests * 1e6 for one in side)) for side in zip(*pairs, strict=True)]
+    name = "durable ingest" if targets else "... and placed and handled, in one process"
+    rate, cpu = targets or (None, None)
+    return [
+        Figure(f"{name}, requests/s against bare", median(rates), "", rate,
+               note=f"{per_s[0]}/s against {per_s[1]}/s; {spread(rates)}"),
+        Figure(f"{name}, CPU against bare", median(cpus), "x", cpu, "at most",
+               note=f"{us[0]} us against {us[1]} us a request; {spread(cpus)}"),
+    ]  # fmt: skip
+
+
+def _handled_by_another(taken_in: Server, messages: int) -> float:
+    """Have another process handle what a server has taken in; give how many messages a second."""
+    with worker(taken_in) as other:
+        began = time.perf_counter()
+        state = other.until(messages)
+        took = time.perf_counter() - began
+    if state.handled != messages or state.disordered:
+        raise RuntimeError(
+            f"of {messages} messages {state.handled} were handled, {state.disordered} out of order"
+        )
+    return messages / took
 
 
 def tens(folder: Path, size: Size) -> list[Figure]:

@@ -1,5 +1,8 @@
 """The servers under test, each a process of its own: ``python -m benchmarks.server KIND FOLDER CORE``.
 
+``receive`` is what ``chanbridge serve --workers`` runs, ``bridge`` what it runs without them (or what one
+of them does, on the folder of a ``receive``), ``bare`` what both are compared with.
+
 Says on standard output which port it has, then answers each line of standard input with how it stands.
 """
 
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, samples
+from chanbridge.cli.running import spare_collector
 
 
 class Seen:
@@ -32,14 +36,23 @@ class Seen:
         self._last[event.key] = event.sequence
 
 
-def bridged(folder: Path, seen: Seen) -> Any:
-    """The whole bridge: journal on disk, one handler."""
+def bridged(folder: Path, seen: Seen, work: Any) -> Any:
+    """A bridge: journal on disk, one handler."""
     from chanbridge.bridge import Bridge
     from chanbridge.model.events import MessageReceived
 
     bridge = Bridge([samples.account()], folder=folder)
     bridge.on(MessageReceived)(seen)
-    return bridge.asgi()
+    served = bridge.asgi()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            async with bridge.running(work):
+                await _live(receive, send)
+        else:
+            await served(scope, receive, send)
+
+    return app
 
 
 def bare() -> Any:
@@ -74,6 +87,7 @@ async def _live(receive: Any, send: Any) -> None:
 def _answer_questions(server: Any, port: int, seen: Seen) -> None:
     while not server.started:
         time.sleep(0.01)
+    spare_collector()
     print(json.dumps({"port": port}), flush=True)
     for _ in sys.stdin:
         state = {
@@ -92,7 +106,8 @@ def main(kind: str, folder: str, core: str) -> None:
     machine.pin(int(core))
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     seen = Seen()
-    app = bare() if kind == "bare" else bridged(Path(folder), seen)
+    work = "receive" if kind == "receive" else "all"
+    app = bare() if kind == "bare" else bridged(Path(folder), seen, work)
     config = uvicorn.Config(
         app, port=0, loop="uvloop", http="httptools", log_config=None, access_log=False,
         server_header=False, proxy_headers=False,

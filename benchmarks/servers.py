@@ -37,10 +37,11 @@ class Round(NamedTuple):
 class Server:
     """One server process."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
-        command = [sys.executable, "-m", "benchmarks.server", kind, str(folder), str(machine.SERVER_CORE)]
+    def __init__(self, kind: str, folder: Path, core: int) -> None:
+        self.folder = folder
+        command = [sys.executable, "-m", "benchmarks.server", kind, str(folder), str(core)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._handles = kind != "bare"
+        self._handles = kind == "bridge"
         self.port = int(self._read()["port"])
 
     def state(self) -> State:
@@ -56,7 +57,7 @@ class Server:
         before = self.state()
         began = time.perf_counter()
         took = load.run(self.port, requests)
-        after = self._until(before.handled + len(requests) * messages) if self._handles else self.state()
+        after = self.until(before.handled + len(requests) * messages) if self._handles else self.state()
         handled = time.perf_counter() - began
         if after.disordered:
             raise RuntimeError(f"{after.disordered} messages were handled out of order")
@@ -68,7 +69,8 @@ class Server:
         self._process.stdin.close()
         self._process.wait(30)
 
-    def _until(self, handled: int) -> State:
+    def until(self, handled: int) -> State:
+        """Wait until so many messages were handled."""
         deadline = time.monotonic() + PATIENCE_S
         while (state := self.state()).handled < handled:
             if time.monotonic() > deadline:
@@ -90,8 +92,17 @@ def server(kind: str, folder: Path) -> Iterator[Server]:
     """Run a server for a while, with a folder of its own."""
     own = folder / f"{kind}-{time.monotonic_ns()}"
     own.mkdir()
-    running = Server(kind, own)
+    yield from _running(Server(kind, own, machine.SERVER_CORE))
+
+
+@contextlib.contextmanager
+def worker(beside: Server) -> Iterator[Server]:
+    """Run another process on a server's store, on the other core."""
+    yield from _running(Server("bridge", beside.folder, machine.LOAD_CORE))
+
+
+def _running(server: Server) -> Iterator[Server]:
     try:
-        yield running
+        yield server
     finally:
-        running.stop()
+        server.stop()

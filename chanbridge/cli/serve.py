@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from pathlib import Path
 from socket import socket
@@ -74,7 +73,7 @@ def command(
 
 
 async def _serve(bridge: Bridge, listening: socket, workers: Workers, as_json: bool) -> int:
-    from chanbridge.cli.running import served, stop_signal, url_of
+    from chanbridge.cli.running import served, spare_collector, stop_signal, url_of
 
     stop = stop_signal()
     async with workers, served(bridge, bridge.asgi(), listening, "receive" if workers.count else "all"):
@@ -83,7 +82,7 @@ async def _serve(bridge: Bridge, listening: socket, workers: Workers, as_json: b
             print_json({"url": url, "webhooks": {name: f"{url}/in/{name}" for name in bridge.accounts}})
         else:
             click.echo(f"listening on {url}")
-        gc.freeze()  # what is there by now stays: the collector need not look at it again and again
+        spare_collector()
         await stop.wait()
         note("stopping ...")
     return 0

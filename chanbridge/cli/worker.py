@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import sys
@@ -47,7 +46,7 @@ def command(attached: bool, config: Path | None, allow_literal_secrets: bool, as
 
 
 async def _work(bridge: Bridge, attached: bool, as_json: bool) -> int:
-    from chanbridge.cli.running import stop_signal
+    from chanbridge.cli.running import spare_collector, stop_signal
 
     stop = stop_signal()
     if attached:
@@ -55,7 +54,7 @@ async def _work(bridge: Bridge, attached: bool, as_json: bool) -> int:
     async with bridge:
         if not attached:
             _say(bridge, as_json)
-        gc.freeze()
+        spare_collector()
         await stop.wait()
     return 0
 
