@@ -43,16 +43,7 @@ def bridged(folder: Path, seen: Seen, work: Any) -> Any:
 
     bridge = Bridge([samples.account()], folder=folder)
     bridge.on(MessageReceived)(seen)
-    served = bridge.asgi()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            async with bridge.running(work):
-                await _live(receive, send)
-        else:
-            await served(scope, receive, send)
-
-    return app
+    return bridge.asgi(work)
 
 
 def bare() -> Any:

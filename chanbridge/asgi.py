@@ -65,21 +65,25 @@ class Served(Protocol):
     @property
     def runtime(self) -> Running: ...
 
-    async def start(self) -> None: ...
+    async def start(self, work: Any) -> None: ...
 
     async def stop(self) -> None: ...
 
 
-def app(bridge: Served, *, body_s: float = BODY_S) -> App:
-    """Make the application of a bridge. A body must be here within ``body_s`` seconds."""
-    return App(bridge, body_s)
+def app(bridge: Served, *, work: str = "all", body_s: float = BODY_S) -> App:
+    """Make the application of a bridge. A body must be here within ``body_s`` seconds.
+
+    ``work``: what it starts the bridge for (see `chanbridge.runtime.Work`).
+    """
+    return App(bridge, work, body_s)
 
 
 class App:
     """Served by itself, it starts and stops the bridge; mounted, it answers 503 until somebody does."""
 
-    def __init__(self, bridge: Served, body_s: float = BODY_S) -> None:
+    def __init__(self, bridge: Served, work: str = "all", body_s: float = BODY_S) -> None:
         self._bridge = bridge
+        self._work = work
         self._patience = Patience(body_s)
         self._base = bridge.accounts.public_url
         self._told = False
@@ -196,7 +200,7 @@ class App:
         ours = not self._bridge.started
         try:
             if ours:
-                await self._bridge.start()
+                await self._bridge.start(self._work)
         except Exception as error:
             _log.error("bridge.start_failed", extra={"error": type(error).__name__, "at": place_of(error)})
             await send({"type": "lifespan.startup.failed", "message": str(error)})

@@ -358,15 +358,15 @@ class Bridge:
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
 
-    def asgi(self) -> Any:
+    def asgi(self, work: Work = "all") -> Any:
         """Make the ASGI application: webhooks, media, health, readiness.
 
-        Served by itself it starts and stops the bridge; mounted in another application, that
+        Served by itself it starts the bridge for ``work``, and stops it; mounted in another application, that
         application starts it, and until then it answers 503.
         """
         from chanbridge.asgi import app
 
-        return app(self)
+        return app(self, work=work)
 
     def _channel(self, account: str) -> Channel[Any]:
         channel = self.accounts.get(account)

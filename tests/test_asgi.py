@@ -86,7 +86,7 @@ class Bridge:
             raise self.problem
         return {"pending": 3}
 
-    async def start(self):
+    async def start(self, work):
         if self.problem:
             raise self.problem
         self.started = True

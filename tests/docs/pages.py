@@ -34,7 +34,7 @@ STOP_S = 15.0
 PORT = "8080"  # in the pages; the test takes a free one
 _FENCE = re.compile(r"^```(?P<language>[\w-]+)(?: (?P<terminal>[\w-]+))?\n(?P<body>.*?)^```$", re.M | re.S)
 _FILE = re.compile(r"# (\S+\.\w+)")
-_LASTING = re.compile(r"(chanbridge (sandbox|serve|listen)|uvicorn)\b(?!.*--replay)")
+_LASTING = re.compile(r"(chanbridge (sandbox|serve|listen|worker)|uvicorn|python work\.py)\b(?!.*--replay)")
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
