@@ -79,11 +79,14 @@ def is_async(call: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__)
 
 
-async def _run(handler: Handler, event: Event, desk: Desk, threads: Threads) -> None:
+def _run(handler: Handler, event: Event, desk: Desk, threads: Threads) -> Awaitable[object]:
     """Run a handler; it is done when all that it began is on disk."""
-    if not handler.wants_conversation:
-        await _call(handler, threads, event)
-        return
+    if handler.wants_conversation:
+        return _run_with_talk(handler, event, desk, threads)
+    return _call(handler, threads, event)
+
+
+async def _run_with_talk(handler: Handler, event: Event, desk: Desk, threads: Threads) -> None:
     talk = Talk(desk, event, handler.name) if event.conversation else None
     try:
         await _call(handler, threads, event, talk)

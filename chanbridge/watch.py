@@ -31,7 +31,7 @@ class Watch:
         """How many have run for longer than they should, and still do."""
         return len(self._slow)
 
-    async def over(self, name: str, event: str, work: Awaitable[None]) -> None:
+    async def over(self, name: str, event: str, work: Awaitable[object]) -> None:
         """Watch one run; raise `TimeoutError` when it takes longer than the limit, if there is one."""
         run = self.begin(name, event)
         try:
@@ -39,11 +39,11 @@ class Watch:
         finally:
             self.end(run)
 
-    def limited(self, work: Awaitable[None]) -> Awaitable[None]:
+    def limited(self, work: Awaitable[object]) -> Awaitable[object]:
         """Put the limit on a run, if there is one."""
         return self._within_limit(work) if self._timeout_s else work
 
-    async def _within_limit(self, work: Awaitable[None]) -> None:
+    async def _within_limit(self, work: Awaitable[object]) -> None:
         async with asyncio.timeout(self._timeout_s):
             await work
 

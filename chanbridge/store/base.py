@@ -256,6 +256,11 @@ class Files(Protocol):
         ...
 
 
+def sequence(seq: int) -> str:
+    """Write the position of an event as it carries it: as text it sorts as the number does."""
+    return f"{seq:016x}"
+
+
 def file_key(account: str, media: Media) -> str:
     """Name the job of a file that came in."""
     return f"{account}\n{media.provider_id or media.url}"

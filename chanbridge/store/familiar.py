@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from chanbridge.model.events import Event, MessageReceived
+from chanbridge.store.base import sequence
 from chanbridge.store.places import stated_by, window_of
 from chanbridge.store.recall import Place, Recall
 
@@ -45,20 +47,20 @@ def remember(recall: Recall, event: Event, key: str) -> None:
 
 def window(event: MessageReceived, place: Place, seconds: int | None, now: float) -> float:
     """Say until when the window is to be written down as open; 0: what is written is near enough."""
+    if not seconds or now + seconds <= (enough := place.until + seconds * SLACK):
+        return 0.0
     until, _ = window_of(event, seconds, now)
-    if not (until and seconds) or until <= place.until + seconds * SLACK:
+    if not until or until <= enough:
         return 0.0
     place.until = until
     return until
 
 
-def placed(event: MessageReceived, place: Place, message: str) -> MessageReceived:
-    """Put an event into its conversation, and give its message an id."""
+def placed(event: MessageReceived, place: Place, id: str, at: dt.datetime, seq: int) -> MessageReceived:
+    """Put an event into its conversation and into the journal, under the id that is its message's, too."""
     where = place.conversation
-    said = replace(
-        event.message, id=message, account=where.account, channel=place.channel, conversation=place.key
-    )
-    return replace(event, conversation=where, message=said)
+    said = replace(event.message, id=id, account=where.account, channel=place.channel, conversation=place.key)
+    return replace(event, conversation=where, message=said, id=id, recorded_at=at, sequence=sequence(seq))
 
 
 def _place(event: MessageReceived) -> Place:

@@ -22,7 +22,7 @@ from chanbridge.model.media import Media
 from chanbridge.model.message import Message
 from chanbridge.model.parts import Card, Carousel, Link, MediaPart, Part, Story, Text
 from chanbridge.store import familiar, replies, segments, unplaced
-from chanbridge.store.base import Arrival, Entry, Room, Stored, file_key
+from chanbridge.store.base import Arrival, Entry, Room, Stored, file_key, sequence
 from chanbridge.store.dedupe import (
     KEEP_S,
     SLICES,
@@ -102,7 +102,8 @@ class Journal(Keeping):
         self.recall.begin(connection)
         visit = Visit(connection, self.recall.menuless)
         behind = unplaced.are_some(connection)
-        drafts = [_draft(visit, arrival, behind) for arrival in arrivals]
+        ids = iter(new_id.many(sum(len(arrival.events) for arrival in arrivals)))
+        drafts = [_draft(visit, arrival, behind, ids) for arrival in arrivals]
         visit.fresh = new_keys(
             connection,
             [
@@ -159,8 +160,9 @@ class Journal(Keeping):
         until = familiar.window(event, place, self.windows.get(event.account), draft.now)
         if until:
             visit.window(place.key, until, "message")
-        told = familiar.placed(event, place, id)
-        return self._draw(visit, told, draft.arrival.at, draft.request, id, place.key)
+        visit.last_event = seq = visit.last_event + 1
+        told = familiar.placed(event, place, id, draft.arrival.at, seq)
+        return _write(visit, Drawn(seq, told, place.key), draft.now, draft.request)
 
     def _place(
         self,
@@ -193,13 +195,8 @@ class Journal(Keeping):
     ) -> Drawn:
         """Write an event down for every consumer. An event that holds a message has the message's id."""
         visit.last_event = seq = visit.last_event + 1
-        event = replace(event, id=id, recorded_at=at, sequence=f"{seq:016x}")
-        drawn = Drawn(seq, event, key)
-        visit.event(drawn, at.timestamp(), request, pack(event))
-        for media in media_of(event):
-            visit.files = True
-            _want(visit.connection, event.account, media)
-        return drawn
+        event = replace(event, id=id, recorded_at=at, sequence=sequence(seq))
+        return _write(visit, Drawn(seq, event, key), at.timestamp(), request)
 
     def place(self, connection: sqlite3.Connection, event: Event, at: dt.datetime) -> list[Entry]:
         """Put an event that comes without a request where it belongs, within a transaction."""
@@ -264,7 +261,17 @@ class Journal(Keeping):
         return brought
 
 
-def _draft(visit: Visit, arrival: Arrival, behind: bool) -> _Draft:
+def _write(visit: Visit, drawn: Drawn, at: float, request: int | None) -> Drawn:
+    """Gather the row of an event, and the jobs of its files."""
+    event = drawn.event
+    visit.event(drawn, at, request, pack(event))
+    for media in media_of(event):
+        visit.files = True
+        _want(visit.connection, event.account, media)
+    return drawn
+
+
+def _draft(visit: Visit, arrival: Arrival, behind: bool, ids: Iterator[str]) -> _Draft:
     """Gather the request of an arrival with all that comes beside its events; ``behind``: others wait."""
     now, connection = arrival.at.timestamp(), visit.connection
     if arrival.unplaced and not unplaced.take(connection, arrival.unplaced):
@@ -275,12 +282,12 @@ def _draft(visit: Visit, arrival: Arrival, behind: bool) -> _Draft:
         return _Draft(arrival, now, request, [], later=True)
     _beside(connection, arrival, now)
     request = _keep_request(visit, arrival)
-    return _Draft(arrival, now, request, [_name(event) for event in arrival.events])
+    return _Draft(arrival, now, request, [_name(event, next(ids)) for event in arrival.events])
 
 
-def _name(event: Event) -> _Named:
+def _name(event: Event, id: str) -> _Named:
     plain = familiar.plain(event)
-    return _Named(event, dedupe_key(event), new_id(), plain is not None or _has_message(event), plain)
+    return _Named(event, dedupe_key(event), id, plain is not None or _has_message(event), plain)
 
 
 def _has_message(event: Event) -> bool:
@@ -341,9 +348,10 @@ def media_of(event: Event) -> Iterable[Media]:
     message = getattr(event, "message", None)
     if not isinstance(message, Message):
         return ()
-    found = [part for part in message.parts if type(part) is not Text]
-    if not found:
+    parts = message.parts
+    if len(parts) == 1 and type(parts[0]) is Text:  # as nearly always
         return ()
+    found = [part for part in parts if type(part) is not Text]
     return [media for media in _of_parts(found) if media is not None and _is_away(media)]
 
 

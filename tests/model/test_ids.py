@@ -57,3 +57,14 @@ def test_threads_never_share_an_id():
         ids = list(pool.map(lambda _: new_id(), range(2000)))
 
     assert len(set(ids)) == len(ids)
+
+
+@given(st.lists(st.integers(0, 300), max_size=8))
+def test_many_at_once_grow_as_those_one_by_one_do(counts):
+    mint = Minter(clock=lambda: 7)
+
+    made = [id for count in counts for id in [*mint.many(count), mint()]]
+
+    assert len(made) == sum(counts) + len(counts)
+    assert made == sorted(set(made))
+    assert all(uuid.UUID(id).version == 7 for id in made)
