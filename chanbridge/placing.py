@@ -15,7 +15,7 @@ LOOK_S = 0.02
 """How soon it is seen that there is something."""
 REST_S = 1.0
 """How long it rests after something went wrong."""
-MOST = 64
+MOST = 32
 """How many requests are placed at once: meanwhile nobody can take anything in."""
 
 

@@ -34,6 +34,8 @@ T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741
 Work = Callable[[sqlite3.Connection], T]
 Done = list[tuple[Job, Any]]
+ASK_S = 0.0003
+"""How often it is asked whether another process has given up the lock."""
 QUICK_S = 0.005
 """While a commit takes no longer, the event loop waits for it."""
 
@@ -183,11 +185,17 @@ class Engine:
         self._back(self._begun, problem)
 
     def _begin_within(self, busy_ms: int) -> None:
-        try:
-            self._writer.execute(f"PRAGMA busy_timeout={busy_ms}")
-            self._writer.execute("BEGIN IMMEDIATE")
-        finally:
-            self._writer.execute("PRAGMA busy_timeout=0")
+        """Begin as soon as the lock is free: asked often, since who works beside us holds it for little."""
+        until = time.monotonic() + busy_ms / 1000
+        while True:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(ASK_S)
+            else:
+                return
 
     def _begun(self, problem: BaseException | None) -> None:
         if problem is None:
