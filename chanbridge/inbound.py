@@ -15,7 +15,7 @@ from chanbridge.accounts import Accounts, AnyChannel, Clock, utc_now
 from chanbridge.channel import Channel, Found
 from chanbridge.gate import LATER, Acceptance, Gate, Refused, blame_plugin
 from chanbridge.http import Headers, HttpRequest, HttpResponse
-from chanbridge.intake import Parsed, judge, mended, parse, place_of
+from chanbridge.intake import Parsed, described, judge, mended, parse, place_of
 from chanbridge.kept import kept_request, may_hold_files
 from chanbridge.media import MediaService
 from chanbridge.model.errors import SendError
@@ -142,7 +142,15 @@ class Receiver:
         if channel is None:
             reason = "no such account is configured"
             return Arrival(account=kept.account, at=at, state="unowned", reason=reason, unplaced=kept.id)
-        arrival = await self._arrival(channel, kept.request, parse(channel, kept.request), at, again=True)
+        try:
+            arrival = await self._arrival(channel, kept.request, parse(channel, kept.request), at, again=True)
+        except StoreError:
+            raise
+        except Exception as error:  # it must not hold up those behind it
+            about = {"account": kept.account, "request": kept.id, "error": described(error)}
+            _log.error("placing.failed", extra=about)
+            reason = f"cannot be placed: {type(error).__name__}"
+            return Arrival(account=kept.account, at=at, state="quarantined", reason=reason, unplaced=kept.id)
         arrival.unplaced = kept.id
         return arrival
 

@@ -10,6 +10,7 @@ import pytest
 
 import chanbridge as cb
 from chanbridge import placing
+from chanbridge.media import MediaService
 from chanbridge.store.engine import StoreError
 from tests.channels import ADA, Magpie, MagpieConfig, Pigeon, PigeonConfig, call, magpie_bell, pigeon_webhook
 from tests.runtime import Providers, deliver, eventually, make_bridge
@@ -190,6 +191,24 @@ async def test_one_that_cannot_be_written_takes_no_other_with_it(receiving, work
 
     assert texts(seen) == ["Second"]
     assert aside.reason.startswith("cannot be written")
+
+
+async def test_one_that_cannot_be_placed_holds_up_no_other(receiving, working, monkeypatch):
+    await deliver(receiving, call("msg-TEST-1", "x" * 100_000))  # so large that it may hold a file
+    await deliver(receiving, call("msg-TEST-2", "Second"))
+
+    async def broken(self, event):
+        raise KeyError("words of Ada's")
+
+    monkeypatch.setattr(MediaService, "unload", broken)
+    bridge, seen = await working()
+    await eventually(lambda: seen)
+    [aside] = await bridge.runtime.store.journal.requests("quarantined")
+    monkeypatch.undo()
+    replayed = await bridge.replay()
+
+    assert texts(seen)[0] == "Second"
+    assert (aside.reason, replayed) == ("cannot be placed: KeyError", 1)
 
 
 async def test_a_receiving_bridge_still_keeps_what_it_is_asked_to_send(receiving, working):
