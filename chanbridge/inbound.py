@@ -12,14 +12,14 @@ from typing import Any
 import msgspec
 
 from chanbridge.accounts import Accounts, AnyChannel, Clock, utc_now
+from chanbridge.arrivals import Arrivals, are_ours
 from chanbridge.channel import Channel, Found
-from chanbridge.gate import LATER, Acceptance, Gate, Refused, blame_plugin
+from chanbridge.gate import LATER, Gate, Refused, blame_plugin
 from chanbridge.http import Headers, HttpRequest, HttpResponse
-from chanbridge.intake import Parsed, described, judge, mended, parse, place_of
-from chanbridge.kept import kept_request, may_hold_files
+from chanbridge.intake import Parsed, mended, parse, place_of
+from chanbridge.kept import kept_request
 from chanbridge.media import MediaService
-from chanbridge.model.errors import SendError
-from chanbridge.model.events import Event, ProviderEvent, Wake
+from chanbridge.model.events import Event, ProviderEvent
 from chanbridge.store.base import Arrival, Journal, KeptRequest, Stored
 from chanbridge.store.engine import StoreError
 from chanbridge.tally import Tally
@@ -30,33 +30,6 @@ _log = logging.getLogger(__name__)
 MAX_BODY = 4 * 1024 * 1024
 OK = HttpResponse()
 Observer = Callable[[Arrival, Stored], None]
-
-
-def _ours(channel: AnyChannel, found: Sequence[Found]) -> tuple[list[Event], list[Wake], dict[int, Event]]:
-    """Give the events of an account itself, its wakes, and the events of others by their place."""
-    name = channel.account.name
-    events: list[Event] = []
-    wakes: list[Wake] = []
-    others: dict[int, Event] = {}
-    for item in found:
-        if isinstance(item, Wake):
-            wakes.append(item)
-        elif not item.account_id or channel.owns(item.account_id):
-            events.append(msgspec.structs.replace(item, account=name))
-        else:
-            others[len(events) + len(others)] = item
-    return events, wakes, others
-
-
-def _are_ours(channel: AnyChannel, found: Sequence[Found]) -> bool:
-    """Say whether all that was found are events of an account itself."""
-    try:
-        for item in found:
-            if isinstance(item, Wake) or (item.account_id and not channel.owns(item.account_id)):
-                return False
-    except Exception:  # the plugin's `owns`: who places the request will tell of that
-        return False
-    return True
 
 
 class Receiver:
@@ -79,7 +52,7 @@ class Receiver:
         self.tally = Tally(journal.count)
         self._journal = journal
         self._gate = Gate(accounts, driver, self.tally)
-        self._media = media
+        self._arrivals = Arrivals(accounts, self._gate, media, self.tally)
         self._clock = clock
 
     async def receive(self, name: str, request: HttpRequest, below: str = "") -> HttpResponse:
@@ -105,7 +78,7 @@ class Receiver:
     async def take(self, name: str, request: HttpRequest, cursor: str | None = None) -> Stored:
         """Keep what a poll or session brought, with the cursor behind it; raise `StoreError` if it cannot."""
         channel = self.accounts[name]
-        arrival = await self._arrival(channel, request, parse(channel, request), self._clock())
+        arrival = await self._arrivals.of(channel, request, parse(channel, request), self._clock())
         arrival.request = kept_request(request)
         arrival.cursor = cursor
         return await self._keep(arrival)
@@ -124,35 +97,17 @@ class Receiver:
         channel = self.accounts[kept.account]
         at = dt.datetime.fromtimestamp(kept.at, dt.UTC)
         parsed = parse(channel, kept.request)
-        arrival = await self._arrival(channel, kept.request, parsed, at, again=True)
+        arrival = await self._arrivals.of(channel, kept.request, parsed, at, again=True)
         arrival.replay = kept.id
         return await self._keep(arrival)
 
     async def place(self, kept: Sequence[KeptRequest]) -> None:
         """Place kept requests, in their order; each was verified when it came, for its own account."""
-        arrivals = [await self._kept_before(one) for one in kept]
+        arrivals = [await self._arrivals.before(one) for one in kept]
         placed = await asyncio.gather(*map(self._append, arrivals), return_exceptions=True)
         for arrival, problem in zip(arrivals, placed, strict=True):
             if isinstance(problem, Exception):
                 await self._mended(arrival, problem)
-
-    async def _kept_before(self, kept: KeptRequest) -> Arrival:
-        at = dt.datetime.fromtimestamp(kept.at, dt.UTC)
-        channel = self.accounts.get(kept.account)
-        if channel is None:
-            reason = "no such account is configured"
-            return Arrival(account=kept.account, at=at, state="unowned", reason=reason, unplaced=kept.id)
-        try:
-            arrival = await self._arrival(channel, kept.request, parse(channel, kept.request), at, again=True)
-        except StoreError:
-            raise
-        except Exception as error:  # it must not hold up those behind it
-            about = {"account": kept.account, "request": kept.id, "error": described(error)}
-            _log.error("placing.failed", extra=about)
-            reason = f"cannot be placed: {type(error).__name__}"
-            return Arrival(account=kept.account, at=at, state="quarantined", reason=reason, unplaced=kept.id)
-        arrival.unplaced = kept.id
-        return arrival
 
     async def counts(self) -> dict[str, int]:
         """Give how often what was refused or odd, by reason, up to now."""
@@ -178,7 +133,7 @@ class Receiver:
             if not self.places:
                 await self._keep_alone(channel, kept, parsed)
                 return parsed.found
-            arrival = await self._arrival(channel, request, parsed, self._clock())
+            arrival = await self._arrivals.of(channel, request, parsed, self._clock())
             arrival.request = kept
             arrival.can_wait = True
             await self._keep(arrival)
@@ -187,62 +142,9 @@ class Receiver:
             raise Refused(503, "store", LATER) from error
         return parsed.found
 
-    async def _arrival(
-        self,
-        channel: AnyChannel,
-        request: HttpRequest,
-        parsed: Parsed,
-        at: dt.datetime,
-        *,
-        again: bool = False,
-    ) -> Arrival:
-        problem = parsed.problem
-        try:
-            events, wakes, others = _ours(channel, parsed.found)
-            strays = 0
-            if others:
-                accepts = Acceptance(self._gate, request, at if again else None)
-                events, strays = await self._owned(channel, events, others, accepts)
-        except Exception as error:  # the plugin's `owns`
-            blame_plugin(self.tally, channel, "owns", error)
-            events, wakes, strays = [], [], 0
-            problem = f"owns failed: {type(error).__name__}"
-        if may_hold_files(request):
-            events = await self._without_files(events)
-        state, reason = judge(events, strays, problem)
-        if strays:
-            self.tally.add("unowned", strays)
-        return Arrival(
-            account=channel.account.name, at=at, events=events, wakes=wakes, state=state, reason=reason
-        )
-
-    async def _owned(
-        self, channel: AnyChannel, ours: list[Event], others: dict[int, Event], accepts: Acceptance
-    ) -> tuple[list[Event], int]:
-        """Give the events in their order, those of other accounts among them; and how many nobody owns."""
-        placed: list[Event] = []
-        strays, rest = 0, iter(ours)
-        for index in range(len(ours) + len(others)):
-            if index not in others:
-                placed.append(next(rest))
-                continue
-            event = others[index]
-            owner = await self.accounts.owner_of(channel.account.name, event.account_id, accepts)
-            if owner:
-                placed.append(event.replace(account=owner))
-            else:
-                strays += 1
-        return placed, strays
-
-    async def _without_files(self, events: list[Event]) -> list[Event]:
-        try:
-            return [await self._media.unload(event) for event in events]
-        except (OSError, SendError) as error:
-            raise StoreError(f"the media store cannot keep a file: {type(error).__name__}") from error
-
     def _keep_alone(self, channel: AnyChannel, kept: HttpRequest, parsed: Parsed) -> Awaitable[Stored]:
         """Keep a request, for whoever places it."""
-        events: list[Any] = parsed.found if not parsed.problem and _are_ours(channel, parsed.found) else []
+        events: list[Any] = parsed.found if not parsed.problem and are_ours(channel, parsed.found) else []
         arrival = Arrival(account=channel.account.name, at=self._clock(), request=kept, events=events)
         return self._journal.keep(arrival, self._tell_of_repeats)
 

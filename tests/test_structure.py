@@ -17,8 +17,9 @@ LAYERS = [  # from the ground up: each may import itself and what is below
     {"registry", "config", "config_check", "config_source", "accounts", "rates", "waiting", "patience",
      "threads", "watch"},
     {"transport", "store", "vault", "blobs", "guard"},
-    {"inbound", "outbound", "media", "gate", "intake", "kept", "tally", "placing", "planner", "pacing",
-     "polling", "fetching", "session", "dispatch", "replaying", "sending", "talk", "handlers", "blame"},
+    {"inbound", "outbound", "media", "gate", "intake", "kept", "tally", "arrivals", "placing", "planner",
+     "pacing", "polling", "fetching", "session", "dispatch", "replaying", "sending", "talk", "handlers",
+     "blame"},
     {"bridge", "runtime", "owners", "asgi", "asgi_wire"},
     {"cli", "server", "sandbox", "testing"},
 ]  # fmt: skip
