@@ -101,13 +101,19 @@ class Receiver:
         arrival.replay = kept.id
         return await self._keep(arrival)
 
-    async def place(self, kept: Sequence[KeptRequest]) -> None:
-        """Place kept requests, in their order; each was verified when it came, for its own account."""
+    async def place(self, kept: Sequence[KeptRequest]) -> int:
+        """Place kept requests, in their order; give how many no other process had placed meanwhile.
+
+        Each was verified when it came, for its own account.
+        """
         arrivals = [await self._arrivals.before(one) for one in kept]
         placed = await asyncio.gather(*map(self._append, arrivals), return_exceptions=True)
-        for arrival, problem in zip(arrivals, placed, strict=True):
-            if isinstance(problem, Exception):
-                await self._mended(arrival, problem)
+        return sum([await self._is_placed(*one) for one in zip(arrivals, placed, strict=True)])
+
+    async def _is_placed(self, arrival: Arrival, placed: Stored | BaseException) -> bool:
+        if isinstance(placed, Exception):
+            placed = await self._mended(arrival, placed)
+        return isinstance(placed, Stored) and placed.request > 0
 
     async def counts(self) -> dict[str, int]:
         """Give how often what was refused or odd, by reason, up to now."""

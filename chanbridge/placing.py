@@ -13,6 +13,8 @@ from chanbridge.store.base import Journal
 _log = logging.getLogger(__name__)
 LOOK_S = 0.02
 """How soon it is seen that there is something."""
+STAND_BY_S = 0.25
+"""How soon it is looked again where another process has just placed what was there: one is enough."""
 REST_S = 1.0
 """How long it rests after something went wrong."""
 MOST = 32
@@ -42,16 +44,16 @@ class Placer:
     async def _run(self) -> None:
         while True:
             try:
-                busy = await self._place()
+                wait_s = await self._place()
             except Exception as error:  # this loop must not end
                 _log.error("placing.failed", extra={"error": described(error)})
-                await asyncio.sleep(REST_S)
-            else:
-                if not busy:
-                    await asyncio.sleep(LOOK_S)
+                wait_s = REST_S
+            if wait_s:
+                await asyncio.sleep(wait_s)
 
-    async def _place(self) -> bool:
-        """Place some; say whether there were any."""
+    async def _place(self) -> float:
+        """Place some; say how long to wait before there may be more for this process."""
         kept = await self._journal.unplaced(MOST)
-        await self._receiver.place(kept)
-        return bool(kept)
+        if not kept:
+            return LOOK_S
+        return 0.0 if await self._receiver.place(kept) else STAND_BY_S

@@ -193,6 +193,18 @@ async def test_one_that_cannot_be_written_takes_no_other_with_it(receiving, work
     assert aside.reason.startswith("cannot be written")
 
 
+async def test_of_two_that_place_the_second_is_told_that_it_came_too_late(receiving, tmp_path):
+    await deliver(receiving, call("msg-TEST-1"), call("msg-TEST-2"))
+    await deliver(receiving, call("msg-TEST-3"))
+    kept = await receiving.runtime.store.journal.unplaced(10)
+
+    one, other = (make_bridge(tmp_path, Providers()).running("nothing") for _ in range(2))
+    async with one as first, other as second:
+        placed = [await bridge.runtime.receiver.place(kept) for bridge in (first, second)]
+
+    assert placed == [2, 0]
+
+
 async def test_one_that_cannot_be_placed_holds_up_no_other(receiving, working, monkeypatch):
     await deliver(receiving, call("msg-TEST-1", "x" * 100_000))  # so large that it may hold a file
     await deliver(receiving, call("msg-TEST-2", "Second"))

@@ -56,7 +56,7 @@ class Entry(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What an append did: the new events, how many were known already, the id of the request.
+    """What an append did: the new events, how many were known already, the id of the request (0: none).
 
     ``files``: some of the events brought a file that is to be fetched. ``later``: it waits to be placed.
     """

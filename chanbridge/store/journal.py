@@ -275,7 +275,7 @@ def _draft(visit: Visit, arrival: Arrival, behind: bool, ids: Iterator[str]) -> 
     """Gather the request of an arrival with all that comes beside its events; ``behind``: others wait."""
     now, connection = arrival.at.timestamp(), visit.connection
     if arrival.unplaced and not unplaced.take(connection, arrival.unplaced):
-        return _Draft(arrival, now, arrival.unplaced, [])  # another process was quicker
+        return _Draft(arrival, now, 0, [])  # another process was quicker
     if behind and arrival.can_wait:
         request = visit.request(replace(arrival, state="ok", reason=""))  # that is judged as it is placed
         unplaced.add(connection, [request])
