@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import samples
+from benchmarks import load, samples
 from benchmarks.figures import Figure, Size, median, progress, short, spread
 from benchmarks.servers import Round, Server, server, worker
 
@@ -75,17 +75,26 @@ def _handled_by_another(taken_in: Server, messages: int) -> float:
 
 def tens(folder: Path, size: Size) -> list[Figure]:
     """Messages per second with ten in a webhook, as a ratio to single ones: stored and handled, in order."""
-    pairs: list[tuple[float, float]] = []
     with server("bridge", folder) as ours:
-        for number in range(size.rounds + 1):
-            many = ours.round(samples.webhooks(size.requests // 5, messages=10), messages=10)
-            single = ours.round(samples.webhooks(size.requests))
-            pairs.append((size.requests * 2 / many.handled_s, size.requests / single.handled_s))
-            progress(f"tens: {number}/{size.rounds}, {pairs[-1][0] / pairs[-1][1]:.2f}")
+        return [_tens(ours, size, connections) for connections in (1, 4, load.CONNECTIONS)]
+
+
+def _tens(ours: Server, size: Size, connections: int) -> Figure:
+    pairs: list[tuple[float, float]] = []
+    count = size.requests if connections > 1 else size.requests // 3
+    for number in range(size.rounds + 1):
+        many = ours.round(samples.webhooks(count // 5, messages=10), 10, connections)
+        single = ours.round(samples.webhooks(count), 1, connections)
+        pairs.append((count * 2 / many.handled_s, count / single.handled_s))
+        progress(
+            f"tens: {connections} connections, {number}/{size.rounds}, {pairs[-1][0] / pairs[-1][1]:.2f}"
+        )
     del pairs[0]
     ratios = [ten / one for ten, one in pairs]
-    note = f"{short(median(t for t, _ in pairs))} against {short(median(o for _, o in pairs))} messages/s"
-    return [Figure("ten messages a webhook against one", median(ratios), "x", 4.0, note=note)]
+    rates = f"{short(median(t for t, _ in pairs))} against {short(median(o for _, o in pairs))} messages/s"
+    over = "one after the other" if connections == 1 else f"over {connections} connections"
+    return Figure(f"ten messages a webhook against one, {over}", median(ratios), "x", 4.0,
+                  note=f"{rates}; {spread(ratios)}")  # fmt: skip
 
 
 def memory(folder: Path, size: Size) -> list[Figure]:

@@ -52,11 +52,11 @@ class Server:
         told = self._read()
         return State(int(told["handled"]), int(told["disordered"]), told["cpu"], told["rss"])
 
-    def round(self, requests: list[bytes], messages: int = 1) -> Round:
+    def round(self, requests: list[bytes], messages: int = 1, connections: int = load.CONNECTIONS) -> Round:
         """Send requests; wait until all their messages were handled, in order."""
         before = self.state()
         began = time.perf_counter()
-        took = load.run(self.port, requests)
+        took = load.run(self.port, requests, connections)
         after = self.until(before.handled + len(requests) * messages) if self._handles else self.state()
         handled = time.perf_counter() - began
         if after.disordered:
