@@ -87,10 +87,14 @@ class Arrivals:
         if may_hold_files(request):
             events = await self._without_files(events)
         state, reason = judge(events, strays, problem)
-        if strays:
-            self._tally.add("unowned", strays)
         return Arrival(
-            account=channel.account.name, at=at, events=events, wakes=wakes, state=state, reason=reason
+            account=channel.account.name,
+            at=at,
+            events=events,
+            wakes=wakes,
+            state=state,
+            reason=reason,
+            strays=strays,
         )
 
     async def _owned(

@@ -10,7 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_args
 from weakref import WeakValueDictionary
 
 from chanbridge import planner
@@ -18,6 +18,7 @@ from chanbridge.accounts import Accounts, Configured, utc_now
 from chanbridge.blame import blaming
 from chanbridge.channel import Channel, Gesture
 from chanbridge.config import DEFAULT_FILE, SQLITE, DeliveryPolicy, Settings, absolute_store, load_settings
+from chanbridge.consumers import HANDLERS
 from chanbridge.handlers import Handlers
 from chanbridge.hooks import Hooks
 from chanbridge.model.address import Contact, Conversation
@@ -58,15 +59,19 @@ class Bridge:
         hooks: Hooks | None = None,
         transport: Transport | None = None,
         clock: Callable[[], dt.datetime] = utc_now,
+        consumer: str = HANDLERS,
     ) -> None:
         self.settings = settings or settings_in(Path(folder), store=store, public_url=public_url)
         self.accounts = Accounts.of(accounts, public_url=self.settings.public_url, clock=clock)
+        self.consumer = consumer
         self.handlers = Handlers()
         self.hooks = hooks or Hooks()
         self.transport = transport
         self._order: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._clock = clock
         self._runtime: Runtime | None = None
+        self._works = False
+        self._tasks: set[asyncio.Future[None]] = set()
         self._starting = False
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -79,9 +84,10 @@ class Bridge:
         return cls.from_settings(load_settings(path, registry=registry), registry)
 
     @classmethod
-    def from_settings(cls, settings: Settings, registry: Registry) -> Bridge:
+    def from_settings(cls, settings: Settings, registry: Registry, *, consumer: str = HANDLERS) -> Bridge:
         """Make a bridge of settings that are loaded already."""
-        bridge = cls(configured(settings, registry), settings=settings, hooks=registry.load_hooks())
+        accounts, hooks = configured(settings, registry), registry.load_hooks()
+        bridge = cls(accounts, settings=settings, hooks=hooks, consumer=consumer)
         bridge.accounts.broken = frozenset(settings.broken)
         for account, problem in settings.broken.items():
             _log.error("account.broken", extra={"account": account, "problem": problem})
@@ -100,9 +106,15 @@ class Bridge:
 
         def register(handler: Callable[..., Any]) -> Callable[..., Any]:
             self.handlers.add(handler, types or (Event,), account, passive)
+            if self._loop and self._runtime and self._works:
+                self._loop.call_soon_threadsafe(self._begin_handling, self._runtime)
             return handler
 
         return register
+
+    def _begin_handling(self, runtime: Runtime) -> None:
+        self._tasks.add(task := asyncio.ensure_future(runtime.consumers.begin_handling()))
+        task.add_done_callback(self._tasks.discard)
 
     # what goes out
 
@@ -288,12 +300,15 @@ class Bridge:
 
     async def start(self, work: Work = "all") -> None:
         """Open the store and begin to work; raise `ConfigError` or `StoreError` if that cannot be."""
+        if work not in get_args(Work):
+            raise ValueError(f"work: '{work}' is none of {', '.join(get_args(Work))}")
         if self._runtime is not None or self._starting:
             raise RuntimeError("the bridge is started already")
         self._starting = True
         try:
             runtime = Runtime(self, self._clock)
             await runtime.start(work)
+            self._works = work == "all"
             self._loop = asyncio.get_running_loop()
             self._runtime = runtime
         finally:

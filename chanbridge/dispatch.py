@@ -189,6 +189,8 @@ class Dispatcher:
         position, attempt = batch.entries[0].seq - 1, batch.attempt
         try:
             for entry in batch.entries:
+                if self._stood_still() and not await self._is_still_ours(batch.conversation):
+                    return
                 try:
                     await self._deliver(entry)
                 except GeneratorExit:  # the loop is gone: nothing can be written any more
@@ -209,6 +211,14 @@ class Dispatcher:
             if self._crowded:
                 self._wake.set()
 
+    def _stood_still(self) -> bool:
+        """Say whether leases may have lapsed since they were renewed: the process was stopped, or blocked."""
+        return abs(self._clock().timestamp() - self._kept) >= LEASE_S
+
+    async def _is_still_ours(self, conversation: str) -> bool:
+        """Say whether nobody else has taken a conversation, and hold it on."""
+        return await self._store.renew(self.consumer, self._owner, conversation, self._clock() + LEASE)
+
     def _is_end(self, error: BaseException) -> bool:
         """Say whether we cancelled the work because we stop; another cancellation is the handler's own."""
         task = asyncio.current_task()
@@ -223,7 +233,7 @@ class Dispatcher:
         event = entry.event
         about = {
             "consumer": self.consumer,
-            "event": event.id,
+            "event_id": event.id,
             "account": event.account,
             "attempt": attempt + 1,
         }

@@ -146,6 +146,11 @@ class Hooks:
         self._manager.register(plugin, unique)
         self._bind()
 
+    @property
+    def are_told(self) -> bool:
+        """Whether any plugin observes what was received."""
+        return bool(self._received)
+
     def received(self, account: Account[Any], event: Event) -> None:
         """Tell that an event was received and stored."""
         for plugin, call in self._received:

@@ -189,22 +189,29 @@ class Receiver:
             return await self._append(msgspec.structs.replace(aside, events=[]))
 
     def _tell(self, arrival: Arrival, stored: Stored) -> None:
-        if arrival.state != "ok" and not stored.later:
-            self.tally.add(f"requests.{arrival.state}")
-            _log.warning(
-                "request.set_aside", extra={"account": arrival.account, "request": stored.request,
-                                            "state": arrival.state, "reason": arrival.reason},
-            )  # fmt: skip
-        if stored.duplicates:
-            self.tally.add("duplicates", stored.duplicates)
-        unmapped = sum(type(entry.event) is ProviderEvent for entry in stored.entries)
-        if unmapped:
-            self.tally.add("provider_events", unmapped)
+        if arrival.unplaced and not stored.request:
+            return  # another process has placed it, and told of it
+        if not stored.later:
+            self._count(arrival, stored)
         for observer in self.observers:
             try:
                 observer(arrival, stored)
             except Exception as error:  # it is on disk, whoever did not want to hear of it
                 _log.error("observer.failed", extra={"error": type(error).__name__, "at": place_of(error)})
+
+    def _count(self, arrival: Arrival, stored: Stored) -> None:
+        """Count what is odd; log what is set aside."""
+        if arrival.strays:
+            self.tally.add("unowned", arrival.strays)
+        if arrival.state != "ok":
+            self.tally.add(f"requests.{arrival.state}")
+            about = {"account": arrival.account, "request": stored.request, "state": arrival.state}
+            _log.warning("request.set_aside", extra={**about, "reason": arrival.reason})
+        if stored.duplicates:
+            self.tally.add("duplicates", stored.duplicates)
+        unmapped = sum(type(entry.event) is ProviderEvent for entry in stored.entries)
+        if unmapped:
+            self.tally.add("provider_events", unmapped)
 
     def _acknowledge(self, channel: AnyChannel, request: HttpRequest, found: list[Found]) -> HttpResponse:
         if type(channel).acknowledge is Channel.acknowledge:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal
 
 from chanbridge.accounts import Accounts
 from chanbridge.blobs import FileMediaStore, MediaStore
 from chanbridge.channel import Channel
 from chanbridge.config import Settings
-from chanbridge.dispatch import Dispatcher, by_conversation
+from chanbridge.consumers import Consumers
 from chanbridge.fetching import Fetcher
-from chanbridge.handlers import Handlers
-from chanbridge.hooks import Sink
 from chanbridge.http import HttpRequest, HttpResponse
 from chanbridge.inbound import Receiver
 from chanbridge.intake import place_of
@@ -30,17 +27,15 @@ from chanbridge.polling import Poller
 from chanbridge.store import opening
 from chanbridge.store.base import Entry, Progress
 from chanbridge.store.replies import Matching
-from chanbridge.threads import Threads, at_home
+from chanbridge.threads import at_home
 from chanbridge.transcode.plan import Step
 from chanbridge.transport.client import HttpTransport
 from chanbridge.transport.drive import Driver, Transport
 from chanbridge.transport.grants import GrantKeeper
 from chanbridge.vault import FileVault, load_key
 from chanbridge.waiting import rung
-from chanbridge.watch import Watch
 
 _log = logging.getLogger(__name__)
-HANDLERS = "handlers"
 SWEEP_S = 5.0
 NEWS_S = 0.25
 Work = Literal["all", "receive", "send", "nothing"]
@@ -91,35 +86,6 @@ def _records(channel: Channel[Any]) -> list[Capabilities]:
     return [records] if isinstance(records, Capabilities) else list(records.values())
 
 
-class Consumer(NamedTuple):
-    """Who is shown the events: its name, what takes one, the threads for what is ``def`` there, its watch."""
-
-    name: str
-    deliver: Callable[[Entry], Awaitable[None]]
-    threads: Threads
-    watch: Watch
-
-
-def sink_consumer(sink: Sink, watch: Watch) -> Consumer:
-    """Make a consumer of a sink; its ``deliver`` is ``def`` (run in a thread) or ``async def``."""
-    threads = Threads(f"chanbridge-{sink.name}")
-
-    async def deliver(entry: Entry) -> None:
-        await watch.over(f"sink:{sink.name}", entry.event.id, give(entry))
-
-    async def give(entry: Entry) -> None:
-        import inspect
-
-        if inspect.iscoroutinefunction(sink.deliver):
-            await sink.deliver(entry.event)
-            return
-        outcome = await threads.run(sink.deliver, entry.event)
-        if inspect.isawaitable(outcome):
-            await outcome
-
-    return Consumer(f"sink:{sink.name}", deliver, threads, watch)
-
-
 class Runtime:
     """The started parts of a bridge."""
 
@@ -154,20 +120,7 @@ class Runtime:
             bridge.accounts, self.receiver, self.store.cursors, self.driver, blobs=self.blobs, **working
         )
         self.placer = Placer(self.receiver, self.store.journal)
-        self._threads = Threads("chanbridge-handler")
-        policy = bridge.settings.policy
-        watch = partial(Watch, policy.handler_slow_s, policy.handler_timeout_s)
-        self._watch = watch()
-        self._slow_s = policy.handler_slow_s
-        handlers = Consumer(HANDLERS, self._handle, self._threads, self._watch)
-        self._consumers = [handlers, *(sink_consumer(sink, watch()) for sink in bridge.hooks.sinks())]
-        self.dispatchers = [
-            Dispatcher(
-                self.store.dispatch, consumer.name, consumer.deliver, hooks=bridge.hooks,
-                tries=policy.handler_attempts, park_stops=policy.on_parked == "wait", **working,
-            )
-            for consumer in self._consumers
-        ]  # fmt: skip
+        self.consumers = Consumers(bridge, self.store, **working)
 
     async def start(self, work: Work) -> None:
         """Open the store and start what works by itself; what fails leaves nothing open."""
@@ -179,7 +132,6 @@ class Runtime:
 
     async def _start(self, work: Work) -> None:
         journal = self.store.journal
-        journal.consumers = [dispatcher.consumer for dispatcher in self.dispatchers]
         journal.windows = windows_of(self._bridge.accounts)
         journal.matching = matching_of(self._bridge.accounts)
         self._home = asyncio.get_running_loop()
@@ -193,9 +145,7 @@ class Runtime:
             await self.store.outbox.release(account, now)  # whatever it was may be mended by now
         self.sender.start()
         if work == "all":
-            for dispatcher in self.dispatchers:
-                dispatcher.start()
-                journal.rooms[dispatcher.consumer] = dispatcher.room
+            await self.consumers.start()
             self.placer.start()
             self.poller.start()
             self.fetcher.start()
@@ -208,9 +158,7 @@ class Runtime:
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self.placer.stop()
         await self.poller.stop()
-        await asyncio.gather(*(dispatcher.stop(grace_s) for dispatcher in self.dispatchers))
-        for consumer in self._consumers:
-            consumer.threads.close()
+        await self.consumers.stop(grace_s)
         await self.sender.stop(grace_s)
         await self.fetcher.stop()
         await self.receiver.tally.close()
@@ -222,15 +170,10 @@ class Runtime:
         """Say that there are new events; ``files``: some may be to be fetched."""
         if not entries:
             return
-        talks = by_conversation(entries)
-        for talk in talks:
-            if len(talk.held) < len(self.dispatchers):
-                self.store.dispatch.offer(talk.entries)
+        self.consumers.tell(entries)
         self._news.tell(entries)
         if files:
             self.fetcher.wake()
-        for dispatcher in self.dispatchers:
-            dispatcher.tell(talks)
 
     async def readiness(self) -> dict[str, Any]:
         """Tell how it works; raise `StoreError` if nothing can be kept.
@@ -238,9 +181,6 @@ class Runtime:
         ``saturated``: what runs too long has taken every place of a consumer, or every thread it has for
         what is ``def``, so that it is shown nothing.
         """
-        slow = [consumer.watch.slow for consumer in self._consumers]
-        full = [one.is_full_of(count) for one, count in zip(self.dispatchers, slow, strict=True)]
-        stuck = [consumer.threads.are_stuck(self._slow_s) for consumer in self._consumers]
         await self.store.writable()
         return {
             "waiting": await self.store.journal.waiting(),
@@ -248,9 +188,7 @@ class Runtime:
             "queued": await self.store.outbox.queued(),
             "parked": await self.store.parked.count(),
             "held": sorted(await self.store.outbox.holds()),
-            "running": sum(dispatcher.running for dispatcher in self.dispatchers),
-            "slow": sum(slow),
-            "saturated": any(full) or any(stuck),
+            **self.consumers.readiness(),
             "set_aside": await self.store.journal.set_aside(),
             "counts": await self.receiver.counts(),
         }
@@ -262,14 +200,6 @@ class Runtime:
     async def news(self, message: str) -> None:
         """Wait for news of a message, or for the time to look again; on any loop."""
         await at_home(self._home, lambda: self._news.wait(message))
-
-    def _handle(self, entry: Entry) -> Awaitable[None]:
-        event = entry.event
-        channel = self._bridge.accounts.get(event.account)
-        if channel is not None:
-            self._bridge.hooks.received(channel.account, event)
-        handlers: Handlers = self._bridge.handlers
-        return handlers.run(event, self._bridge, self._threads, self._watch)
 
     def _observe(self, channel: Channel[Any], request: HttpRequest, response: HttpResponse) -> None:
         self._bridge.hooks.request(channel.account, request, response)

@@ -71,4 +71,4 @@ class Watch:
                 return
             del self._runs[run]
             self._slow.add(run)
-            _log.warning("handler.slow", extra={"handler": name, "event": event, "seconds": self._slow_s})
+            _log.warning("handler.slow", extra={"handler": name, "event_id": event, "seconds": self._slow_s})

@@ -27,7 +27,7 @@ async def forward(bridge, clock):
 
 async def let_it_lapse(bridge, clock):
     """Let one lease be over, as that of an event is whose request was suspended before it was written."""
-    bridge.runtime.dispatchers[0]._kept = clock().timestamp()
+    bridge.runtime.consumers.dispatchers[0]._kept = clock().timestamp()
     await bridge.runtime.store.engine.write(lambda c: c.execute("UPDATE pending SET until = 0, due = 0"))
     clock.forward(LOOK_S)
 
@@ -46,7 +46,7 @@ async def test_a_handler_under_way_is_not_begun_again_when_its_lease_is_over(tmp
         await deliver(bridge, call("1", "One"), call("2", "Two"))
         await eventually(lambda: runs)
         await over(bridge, clock)
-        bridge.runtime.dispatchers[0]._wake.set()
+        bridge.runtime.consumers.dispatchers[0]._wake.set()
         await renewed(bridge, "pending", clock)
         await asyncio.sleep(0)  # what was begun runs
         during = list(runs)
@@ -95,7 +95,7 @@ async def test_a_retry_does_not_wait_for_a_clock_that_was_set_back(tmp_path):
 
     async with bridge:
         await deliver(bridge, call())
-        await eventually(lambda: runs and not bridge.runtime.dispatchers[0]._held)
+        await eventually(lambda: runs and not bridge.runtime.consumers.dispatchers[0]._held)
         clock.forward(-3000)
 
         await eventually(lambda: len(runs) == 2)

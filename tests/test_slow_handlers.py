@@ -28,17 +28,17 @@ async def test_a_hung_handler_is_logged_once_and_makes_a_full_bridge_unready(tmp
         await go.wait()
 
     async with bridge:
-        bridge.runtime.dispatchers[0]._concurrency = 1
+        bridge.runtime.consumers.dispatchers[0]._concurrency = 1
         await deliver(bridge, call())
         await eventually(lambda: "handler.slow" in caplog.messages)
         full = await asgi_client.request(bridge.asgi(), "GET", "/ready")
         go.set()
-        await eventually(lambda: bridge.runtime.dispatchers[0].running == 0)
+        await eventually(lambda: bridge.runtime.consumers.dispatchers[0].running == 0)
         free = await asgi_client.request(bridge.asgi(), "GET", "/ready")
 
     [said] = [record for record in caplog.records if record.message == "handler.slow"]
     assert said.handler.endswith("hang")
-    assert (bool(said.event), said.seconds) == (True, 0.01)
+    assert (bool(said.event_id), said.seconds) == (True, 0.01)
     told = full.json()
     assert (full.status, told["status"], told["running"], told["slow"]) == (503, "saturated", 1, 1)
     assert (free.status, free.json()["slow"], free.json()["saturated"]) == (200, 0, False)
@@ -55,7 +55,7 @@ async def test_hung_def_handlers_in_every_thread_make_a_bridge_unready(tmp_path,
         go.wait(20)
 
     async with bridge:
-        bridge.runtime._threads._most = 2
+        bridge.runtime.consumers._active[0][0].threads._most = 2
         await deliver(bridge, call("1"))
         await eventually(lambda: runs)
         await asyncio.sleep(0.02)
@@ -65,7 +65,7 @@ async def test_hung_def_handlers_in_every_thread_make_a_bridge_unready(tmp_path,
         await asyncio.sleep(0.02)
         both = await asgi_client.request(bridge.asgi(), "GET", "/ready")
         go.set()
-        await eventually(lambda: not bridge.runtime._threads._since)
+        await eventually(lambda: not bridge.runtime.consumers._active[0][0].threads._since)
         free = await asgi_client.request(bridge.asgi(), "GET", "/ready")
 
     assert (one.status, both.status, free.status) == (200, 503, 200)

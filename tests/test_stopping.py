@@ -65,6 +65,7 @@ async def test_a_sink_that_finishes_while_the_bridge_stops_is_not_shown_the_even
 
     hooks.add(Plugin(), "crm")
     bridge = make_bridge(tmp_path, PigeonProvider(), hooks=hooks)
+    bridge.on()(lambda event: None)
     handlers_given_back = asyncio.Event()
     await bridge.start()
     give_back = bridge.runtime.store.dispatch.give_back

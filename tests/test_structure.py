@@ -20,7 +20,7 @@ LAYERS = [  # from the ground up: each may import itself and what is below
     {"inbound", "outbound", "media", "gate", "intake", "kept", "tally", "arrivals", "placing", "planner",
      "pacing", "polling", "fetching", "session", "dispatch", "replaying", "sending", "talk", "handlers",
      "blame"},
-    {"bridge", "runtime", "owners", "asgi", "asgi_wire"},
+    {"bridge", "runtime", "consumers", "owners", "asgi", "asgi_wire"},
     {"cli", "server", "sandbox", "testing"},
 ]  # fmt: skip
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

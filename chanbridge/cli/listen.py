@@ -44,6 +44,9 @@ _IDLE_S = 0.05
 @click.option(
     "--exec", "program", metavar="CMD", help="Run CMD for each event, with its JSON on standard input."
 )
+@click.option(
+    "--watch", is_flag=True, help="See every event while others handle them; else share the events with them."
+)
 @click.option("--echo", is_flag=True, help="Answer every message with what it says.")
 @config_options
 @json_option
@@ -54,6 +57,7 @@ def command(
     record: IO[bytes] | None,
     replay: IO[bytes] | None,
     program: str | None,
+    watch: bool,
     echo: bool,
     config: Path | None,
     allow_literal_secrets: bool,
@@ -66,6 +70,9 @@ def command(
     requests are replayed without their signatures, which are not recorded; what
     is known already gives no event. Needs 'chanbridge[serve]' to be installed.
 
+    It stands in for your handlers: beside a process that has some, on the same
+    store, either would see a part of the events. --watch takes none from it.
+
     \b
     Examples:
       chanbridge listen --echo
@@ -75,12 +82,13 @@ def command(
     """
     from chanbridge.bridge import Bridge
     from chanbridge.cli.running import bind, run
+    from chanbridge.consumers import HANDLERS
 
     registry = new_registry()
     settings = settings_of(config, allow_literal_secrets, registry)
     if account:
         named_account(settings, account)
-    bridge = Bridge.from_settings(settings, registry)
+    bridge = Bridge.from_settings(settings, registry, consumer="watch" if watch else HANDLERS)
     printer = print_events(bridge, account, wants_json(as_json))
     if program:
         _run_program(bridge, account, _words(program))

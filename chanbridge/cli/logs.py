@@ -65,7 +65,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "event": redact(record.getMessage()),
         }
-        fields |= _fields(record)
+        fields |= {name: value for name, value in _fields(record).items() if name not in fields}
         if record.exc_info and record.exc_info[0]:
             fields["exception"] = record.exc_info[0].__name__  # its words may quote a message
             fields["frames"] = _frames(record.exc_info[2])

@@ -50,6 +50,6 @@ class Printer:
         """Raise why events could not be printed, if so, leaving these pending in the bridge."""
         if self._failure is None:
             return
-        for dispatcher in bridge.runtime.dispatchers:
+        for dispatcher in bridge.runtime.consumers.dispatchers:
             await dispatcher.stop(0)
         raise self._failure

@@ -37,6 +37,7 @@ class Arrival(msgspec.Struct, kw_only=True, gc=False):
     wakes: list[Wake] = []
     state: RequestState = "ok"
     reason: str = ""
+    strays: int = 0  # events that nobody owns
     cursor: str | None = None
     replay: int = 0  # the id of the request that is run again
     can_wait: bool = False  # a webhook: all that it brings is in its request, so it may be placed later
@@ -102,10 +103,18 @@ class Room(Protocol):
 class Journal(Protocol):
     """What came in."""
 
-    consumers: list[str]  # who is to see every event
+    consumers: list[str]  # who works in this process, and is to see every event it brings
     rooms: dict[str, Room]  # of those consumers that work in this process
     windows: dict[str, int | None]  # account -> seconds for which a message opens the service window
     matching: dict[str, Matching]  # account -> how far the words of an answer are matched
+
+    async def join(self, consumer: str) -> None:
+        """Keep every event from now on for a consumer, whichever process brings it, until it leaves."""
+        ...
+
+    async def leave(self, consumer: str) -> None:
+        """Keep no more events for a consumer; what is kept for it already stays."""
+        ...
 
     def append(self, arrival: Arrival, told: Callable[[Stored], None] | None = None) -> Awaitable[Stored]:
         """Keep a request, its new events, its wakes and its cursor, all or nothing.

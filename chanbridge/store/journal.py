@@ -213,10 +213,15 @@ class Journal(Keeping):
     def _queue(self, connection: sqlite3.Connection, queued: dict[str, int]) -> dict[str, tuple[str, ...]]:
         """Note that consumers have something to see; say which were leased to this process at once."""
         held: dict[str, tuple[str, ...]] = {}
-        for consumer in self.consumers:
+        for consumer in self._everyone(connection):
             for key in self._queue_for(connection, consumer, queued):
                 held[key] = (*held.get(key, ()), consumer)
         return held
+
+    def _everyone(self, connection: sqlite3.Connection) -> Iterable[str]:
+        """Name the consumers of this process, and those that have joined anywhere."""
+        joined = connection.execute("SELECT name FROM consumers").fetchall()
+        return dict.fromkeys([*self.consumers, *(row[0] for row in joined)])
 
     def _queue_for(self, connection: sqlite3.Connection, consumer: str, queued: dict[str, int]) -> list[str]:
         keys = [(key,) for key in queued]
@@ -232,6 +237,16 @@ class Journal(Keeping):
                     held.append(key)
         connection.executemany(_NEW_QUEUE, added)
         return held
+
+    async def join(self, consumer: str) -> None:
+        """Keep every event from now on for a consumer, whichever process brings it."""
+        await self._engine.write(
+            lambda c: c.execute("INSERT OR IGNORE INTO consumers (name) VALUES (?)", (consumer,))
+        )
+
+    async def leave(self, consumer: str) -> None:
+        """Keep no more events for a consumer."""
+        await self._engine.write(lambda c: c.execute("DELETE FROM consumers WHERE name = ?", (consumer,)))
 
     async def count(self, name: str, by: int = 1) -> None:
         """Count what is not kept: refused and odd requests, by reason."""

@@ -88,6 +88,11 @@ CREATE TABLE aliases (                     -- other addresses of the same conver
 CREATE INDEX aliases_conversation ON aliases (conversation, kind);
 
 -- who has yet to see what
+CREATE TABLE consumers (                   -- those that every event is kept for, also while none of them runs
+    name TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+INSERT INTO consumers VALUES ('handlers'); -- from the beginning: they may start later than what takes in
+
 CREATE TABLE pending (                     -- a row while a consumer has events of a conversation to come
     consumer TEXT NOT NULL,
     conversation TEXT NOT NULL,

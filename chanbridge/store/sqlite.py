@@ -31,7 +31,11 @@ _TO_2 = (
     "DROP INDEX pending_due",
     "CREATE INDEX pending_due ON pending (consumer, due) WHERE owner = ''",
 )
-_TO_3 = ("CREATE TABLE unplaced (request INTEGER PRIMARY KEY) STRICT",)
+_TO_3 = (
+    "CREATE TABLE unplaced (request INTEGER PRIMARY KEY) STRICT",
+    "CREATE TABLE consumers (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
+    "INSERT INTO consumers VALUES ('handlers')",
+)
 
 
 class SqliteStore:

@@ -49,3 +49,11 @@ def test_a_json_line_has_the_frames_of_an_error_and_not_its_words(record):
     assert document["exception"] == "ValueError"
     assert document["frames"] == [f"{__file__}:{document['frames'][0].rpartition(':')[2]}"]
     assert "quotes" not in line
+
+
+def test_no_field_hides_the_name_of_a_record():
+    record = logging.makeLogRecord({"msg": "handler.slow", "levelname": "INFO", "event": "an id", "level": "high"})
+
+    line = json.loads(JsonLines().format(record))
+
+    assert (line["event"], line["level"]) == ("handler.slow", "info")

@@ -57,7 +57,8 @@ async def test_a_file_of_the_second_schema_is_brought_up_to_date(tmp_path):
     await store.close()
     (tmp_path / "old.db").write_bytes((tmp_path / "new.db").read_bytes())
     with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
-        connection.execute("DROP TABLE unplaced")  # what came with the third
+        for table in ("unplaced", "consumers"):  # what came with the third
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 2")
 
     old = SqliteStore(tmp_path / "old.db")
