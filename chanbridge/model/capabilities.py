@@ -199,6 +199,7 @@ class WindowLimits(Model, kw_only=True):
     seconds: int | None = None
     outside: Literal["free", "template", "tag", "reject"] = "free"
     max_consecutive: int | None = None
+    opened_by: tuple[str, ...] = ()  # an override with one of these goes out as if it were open
 
 
 class Addressing(Model, kw_only=True):

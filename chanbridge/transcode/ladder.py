@@ -98,7 +98,9 @@ def _planned(
         return _overridden(message, override, capabilities, policy, situation)
     if override is not None:
         message = message.replace(overrides={})
-        plan = _planned(message, capabilities, policy, situation.replace(window_open=True), channel)
+        if any(name in override for name in capabilities.window.opened_by):
+            situation = situation.replace(window_open=True)
+        plan = _planned(message, capabilities, policy, situation, channel)
         return plan.replace(steps=tuple(step.replace(override=override) for step in plan.steps))
     forms = [Form(message.parts, message.quick_replies)]
     forms += [

@@ -1166,11 +1166,27 @@ class TestLadder:
         assert over == plain.replace(steps=tuple(step.replace(override={"x": 1}) for step in plain.steps))
         assert [step.override for step in instead.steps] == [{"type": "x"}]
 
-    def test_an_override_that_only_adds_is_the_authors_word_that_the_window_does_not_matter(self):
-        channel = WHATSAPP.replace(replaced_by=("type",))
-        message = Message.text("Hi", overrides={"whatsapp": {"category": "utility"}})
+    NATIVE = WHATSAPP.replace(replaced_by=("type",), window=WHATSAPP.window.replace(opened_by=("category",)))
 
-        assert texts(transcode(message, channel, situation=CLOSED)) == ["Hi"]
+    @pytest.mark.parametrize("override", [{"category": "utility"}, {"type": "sticker"}], ids=str)
+    def test_a_closed_window_is_no_matter_where_the_author_replaces_the_message_or_opens_it(self, override):
+        message = Message.text("Hi", overrides={"whatsapp": override})
+
+        [step] = transcode(message, self.NATIVE, situation=CLOSED).steps
+
+        assert (step.text, step.override) == ("Hi", override)
+
+    @pytest.mark.parametrize("override", [{"x": 1}, {}], ids=str)
+    def test_an_override_that_only_adds_leaves_a_closed_window_closed(self, override):
+        message = Message.text("Hi", overrides={"whatsapp": override})
+        given = message.replace(alternatives=(Alternative(parts=(HELLO,)),))
+
+        [step] = transcode(given, self.NATIVE, situation=CLOSED).steps
+        with pytest.raises(Unsupported) as refused:
+            transcode(message, self.NATIVE, situation=CLOSED)
+
+        assert (step.parts[0].name, step.override) == ("hello", override)
+        assert (refused.value.code, refused.value.fix) == ("window_closed", "template")
 
     def test_the_override_of_another_channel_does_not(self):
         plan = transcode(Message.text("Hi", overrides={"line": {"type": "flex"}}), SMS, channel="sms")

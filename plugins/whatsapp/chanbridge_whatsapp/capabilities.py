@@ -88,7 +88,12 @@ _RECEIPTS = cb.Receipts(
     failed="native",
     failure_reasons=True,
 )
-_WINDOW = cb.WindowLimits(kind="rolling", seconds=24 * 3600, outside="template")
+_WINDOW = cb.WindowLimits(
+    kind="rolling",
+    seconds=24 * 3600,
+    outside="template",
+    opened_by=("category",),  # Direct Send
+)
 _LIMITS = cb.Limits(
     rate=(
         cb.Rate(scope="account", count=80, per_s=1),

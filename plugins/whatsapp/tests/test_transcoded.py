@@ -12,6 +12,7 @@ import chanbridge as cb
 from chanbridge.http import HttpResponse
 from chanbridge.testing import strategies
 from chanbridge.transcode import transcode
+from chanbridge.transcode.plan import Situation
 from chanbridge_whatsapp.capabilities import DIRECT, GROUP
 from chanbridge_whatsapp.simulator import rules
 
@@ -153,6 +154,21 @@ def test_fields_laid_over_ours_lose_no_part_of_a_message(channel):
     assert image["image"] == {"link": "https://example.com/mug.png"}
     assert "text" not in image
     assert [body["recipient_identity_key_hash"] for body in (text, image)] == ["TEST", "TEST"]
+
+
+def test_only_a_direct_send_goes_out_as_words_while_the_window_is_closed(channel):
+    to, closed = cb.Conversation(address="whatsapp:+12025550123"), Situation(window_open=False)
+    template = cb.Template(name="order_shipped", language="en")
+    message = cb.Message.text("Shipped", alternatives=(cb.Alternative(parts=(template,)),))
+
+    def body(override):
+        over = message.replace(overrides={"whatsapp": override})
+        plan = transcode(over, DIRECT, situation=closed, channel="whatsapp")
+        [said] = bodies(channel, plan, to)
+        return said
+
+    assert body({"category": "utility"})["text"] == {"body": "Shipped"}
+    assert body({"recipient_identity_key_hash": "TEST"})["template"]["name"] == "order_shipped"
 
 
 def test_what_was_tapped_is_what_was_offered(channel, step, webhook):
