@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 import hmac
 import re
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,40 +68,19 @@ class MediaLinks:
         return base64.urlsafe_b64encode(digest[:24]).decode()
 
 
-class MediaService:
-    """Fetches and keeps files, through the store and the driver of flows."""
+class MediaForms(ABC):
+    """Gives files in the form that a channel takes."""
 
-    def __init__(self, store: MediaStore, driver: Driver, links: MediaLinks | None = None) -> None:
-        self._store = store
-        self._driver = driver
+    def __init__(self, links: MediaLinks | None = None) -> None:
         self._links = links
 
+    @abstractmethod
     async def fetch(self, media: Media, channel: Channel[Any]) -> Media:
-        """Bring a file into the store: through the channel if only it can, else by its guarded URL."""
-        if media.blob:
-            return media
-        if media.data:
-            return await self._keep(media)
-        through_channel = media.auth == "channel" or not media.url
-        flow = channel.fetch(media) if through_channel else Channel.fetch(channel, media)
-        content = await self._driver.run(flow, channel, foreign=not through_channel)
-        return _fetched(media, content.media)
+        """Give a file as one that we have, by its blob."""
 
-    async def unload(self, value: T) -> T:
-        """Replace inline data too large for a document by a blob, anywhere in a message or an event."""
-
-        async def change(media: Media, role: MediaRole) -> Media:
-            return await self._keep(media) if len(media.data) > INLINE_MAX else media
-
-        return await map_media(value, change)
-
-    async def import_local(self, message: Message) -> Message:
-        """Copy the local files of a message into the store: those that code named by their path."""
-
-        async def change(media: Media, role: MediaRole) -> Media:
-            return await self._import(media) if isinstance(media, LocalFile) else media
-
-        return await self.unload(await map_media(message, change))
+    @abstractmethod
+    async def inlined(self, media: Media) -> Media:
+        """Give a file that we have with its content in it."""
 
     async def resolve(self, step: Step, channel: Channel[Any], capabilities: Capabilities) -> Step:
         """Give a step with each file in the first form of ``by`` that we can give, links from its ``now``."""
@@ -138,9 +118,46 @@ class MediaService:
         kept = await self.fetch(media, channel)
         if form == "url" and self._links is not None:
             return kept.replace(blob="", url=self._links.sign(kept.blob, now))
-        return kept if form == "upload" else await self._inline(kept)
+        return kept if form == "upload" else await self.inlined(kept)
 
-    async def _inline(self, media: Media) -> Media:
+
+class MediaService(MediaForms):
+    """Fetches and keeps files, through the store and the driver of flows."""
+
+    def __init__(self, store: MediaStore, driver: Driver, links: MediaLinks | None = None) -> None:
+        super().__init__(links)
+        self._store = store
+        self._driver = driver
+
+    async def fetch(self, media: Media, channel: Channel[Any]) -> Media:
+        """Bring a file into the store: through the channel if only it can, else by its guarded URL."""
+        if media.blob:
+            return media
+        if media.data:
+            return await self._keep(media)
+        through_channel = media.auth == "channel" or not media.url
+        flow = channel.fetch(media) if through_channel else Channel.fetch(channel, media)
+        content = await self._driver.run(flow, channel, foreign=not through_channel)
+        return _fetched(media, content.media)
+
+    async def unload(self, value: T) -> T:
+        """Replace inline data too large for a document by a blob, anywhere in a message or an event."""
+
+        async def change(media: Media, role: MediaRole) -> Media:
+            return await self._keep(media) if len(media.data) > INLINE_MAX else media
+
+        return await map_media(value, change)
+
+    async def import_local(self, message: Message) -> Message:
+        """Copy the local files of a message into the store: those that code named by their path."""
+
+        async def change(media: Media, role: MediaRole) -> Media:
+            return await self._import(media) if isinstance(media, LocalFile) else media
+
+        return await self.unload(await map_media(message, change))
+
+    async def inlined(self, media: Media) -> Media:
+        """Give a kept file with its content in it."""
         content = b"".join([block async for block in self._store.read(media.blob)])
         return media.replace(blob="", data=content)
 

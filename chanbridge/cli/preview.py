@@ -30,6 +30,7 @@ PATIENCE_S = 2.0
 
 if TYPE_CHECKING:
     from chanbridge.channel import Channel
+    from chanbridge.media import MediaLinks
     from chanbridge.registry import Registry
 
 
@@ -40,6 +41,7 @@ class Preview(NamedTuple):
     channel: Channel[Any]
     to: Conversation
     plan: Plan
+    links: MediaLinks
 
 
 def settings_if_any(config: Path | None, allow_literal_secrets: bool, registry: Registry) -> Settings | None:
@@ -86,7 +88,8 @@ class Previewer:
         where = planner.recipient(channel, chosen.name, to)
         prepared = planner.prepare(with_files(message), channel)
         where, known = self._surroundings.of(channel, where, prepared)
-        return Preview(chosen, channel, where, planner.plan(prepared, channel, where, chosen.policy, known))
+        plan = planner.plan(prepared, channel, where, chosen.policy, known)
+        return Preview(chosen, channel, where, plan, self._surroundings.links)
 
     def _account(self, channel: str, name: str | None) -> AccountSettings | None:
         """The account to send from; None if there is none on that channel, and none was named."""
@@ -177,11 +180,14 @@ def _readable(document: dict[str, Any]) -> Iterator[str]:
 
 def print_requests(preview: Preview) -> None:
     """Print the requests that sending would make, each answered by a stand-in."""
+    from chanbridge.cli.unsent import UnsentFiles
     from chanbridge.transport.dry import dry_run, request_as_json
 
+    files = UnsentFiles(preview.links)
     now = dt.datetime.now(dt.UTC)
     for step in preview.plan.steps:
         frozen = step.replace(to=preview.to, now=now, key=new_id())
+        frozen = files.resolved(frozen, preview.channel)
         try:
             requests = dry_run(preview.channel.send(frozen))
         except ChanbridgeError:

@@ -11,6 +11,7 @@ from chanbridge.model.parts import Template
 if TYPE_CHECKING:
     from chanbridge.channel import Channel
     from chanbridge.config import Settings
+    from chanbridge.media import MediaLinks
     from chanbridge.model.address import Conversation
     from chanbridge.model.message import Message
     from chanbridge.transcode.plan import Situation
@@ -26,19 +27,24 @@ class Surroundings:
         self._quiet = quiet
         self._told: set[str] = set()
 
+    @property
+    def links(self) -> MediaLinks:
+        """Give what makes links to our files; in a plan they need not open anything."""
+        from chanbridge.media import MediaLinks
+
+        return MediaLinks(self._settings.public_url if self._settings else _SAMPLE_URL, b"")
+
     def of(self, channel: Channel[Any], to: Conversation, message: Message) -> tuple[Conversation, Situation]:
         """Give the conversation as the store knows it, and the situation of planning for it."""
         from chanbridge import planner
-        from chanbridge.media import MediaLinks
 
         now = dt.datetime.now(dt.UTC)
         if self._settings is None:
             self._assume("there is no configuration: the service window is open, files can be linked to")
-            links = MediaLinks(_SAMPLE_URL, b"")
-            return to, planner.situation(channel, to, now, message, links).replace(window_open=True)
+            known = planner.situation(channel, to, now, message, self.links)
+            return to, known.replace(window_open=True)
         there = self._kept(to)
-        links = MediaLinks(self._settings.public_url, b"")  # in a plan, a link need not open anything
-        known = planner.situation(channel, there or to, now, message, links)
+        known = planner.situation(channel, there or to, now, message, self.links)
         free = not all(isinstance(part, Template) for part in message.parts)
         if there is None and free and not known.window_open:
             self._assume(f"nobody has written from {to.address}: the service window is closed")

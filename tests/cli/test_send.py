@@ -236,6 +236,54 @@ def test_a_plan_shows_the_link_that_sending_would_send(wired, provider, tmp_path
     assert "https://hooks.example.com/media/" in said[-1]
 
 
+@pytest.fixture
+def linking(monkeypatch):
+    """Let pigeon take documents, and send them by what it was given."""
+
+    def send(self, step):
+        files = [{"url": p.media.url.partition("?")[0], "blob": p.media.blob} for p in step.media]
+        answer = yield cb.HttpRequest.post_json(f"{self.config.base_url}/messages", {"files": files})
+        return cb.Sent(answer.json(dict[str, str]).get("id", "sent-TEST"))
+
+    def take(*by):
+        documents = {"document": cb.MediaLimits(by=by, mimes={"*/*": "native"})}
+        monkeypatch.setattr(Pigeon, "capabilities", Pigeon.capabilities.replace(media=documents))
+
+    monkeypatch.setattr(Pigeon, "send", send)
+    return take
+
+
+@pytest.mark.parametrize("by", ["url", "upload"])
+def test_a_dry_run_has_the_files_that_sending_would_send(wired, provider, tmp_path, linking, by):
+    linking(by)
+    (tmp_path / "box.bin").write_bytes(b"x")
+
+    dry = wired("send", TO, "--media", "box.bin", "--dry-run")
+    sent = wired("send", TO, "--media", "box.bin")
+
+    [(_, body)] = provider.requests
+    assert (dry.code, sent.code) == (0, 0)
+    assert dry.json[0]["json"] == body
+    assert body["files"][0]["url"].startswith("https://hooks.example.com/media/" if by == "url" else "")
+
+
+def test_a_dry_run_without_a_configuration_has_links_to_files(cli, tmp_path, linking):
+    linking("url")
+    (tmp_path / "box.bin").write_bytes(b"x")
+
+    ran = cli("send", TO, "--media", "box.bin", "--dry-run")
+
+    assert ran.json[0]["json"]["files"][0]["url"].startswith("https://bridge.example.com/media/")
+
+
+def test_a_dry_run_fetches_no_file(cli, linking):
+    linking("upload")
+
+    ran = cli("send", TO, "--media", "https://media.example.com/box.bin", "--dry-run")
+
+    assert ran.json[0]["json"]["files"] == [{"url": "", "blob": "0" * 64}]
+
+
 def parts_of(ran: Any) -> list[str]:
     return ["\n".join(part["text"] for part in step["parts"]) for step in ran.json[0]["steps"]]
 
