@@ -42,8 +42,14 @@ FILE_URL: dict[str, Any] = {
 }
 
 _LOCAL = re.compile(_begins(("file",)))
+_RUNS = re.compile(_begins(RUNS))
 
 
 def is_local(url: str) -> bool:
     """Say whether a browser would read a URL as one of a file of this machine."""
     return _LOCAL.match(url) is not None
+
+
+def runs(url: str) -> bool:
+    """Say whether a browser would read a URL as one that runs or reads something of this machine."""
+    return _RUNS.match(url) is not None

@@ -104,7 +104,14 @@ def _with_losses(shown: Draft | Bubble, *losses: Loss) -> Draft | Bubble:
 
 def contacts(work: Work, part: Contacts, path: str) -> Shown:
     """D16: cards, or vCard files, or lines."""
-    part = part.replace(contacts=tuple(map(filled, part.contacts)))
+    cards, losses = filled(part.contacts, path)
+    if not cards and losses:
+        raise Refused(losses[0].path, "D16", losses[0].reason)
+    shown = _contacts(work, part.replace(contacts=tuple(cards)), path)
+    return [_with_losses(shown[0], *losses), *shown[1:]]
+
+
+def _contacts(work: Work, part: Contacts, path: str) -> Shown:
     limits = work.capabilities.contact
     if work.supports("contacts") and (not limits or limits.max is None or len(part.contacts) <= limits.max):
         return as_it_is(work, part, path)

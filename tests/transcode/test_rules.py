@@ -800,6 +800,92 @@ class TestD16Contacts:
         assert "+12025550199" in said
         assert "+12025550123" not in said
 
+    @staticmethod
+    def card(*lines, name=""):
+        written = "\r\n".join(["BEGIN:VCARD", "VERSION:3.0", *lines, "END:VCARD", ""])
+        return Contacts(contacts=(ContactCard(name=name, vcard=written),))
+
+    TWO = ContactCard(
+        name="Given",
+        vcard="BEGIN:VCARD\nFN:One\nTEL:+12025550142\nEND:VCARD\n"
+        "BEGIN:VCARD\nFN:Two\\, Second\nTEL;VALUE=uri:tel:+12025550144\nEND:VCARD",
+    )
+
+    def test_each_vcard_in_a_text_is_a_contact_of_its_own(self):
+        plan = transcode(Message.of(Contacts(contacts=(self.TWO, self.ADA))), WHATSAPP)
+
+        said = [
+            (card.name, [phone.value for phone in card.phones]) for card in plan.steps[0].parts[0].contacts
+        ]
+        assert said == [
+            ("Given", ["+12025550142"]),
+            ("Two, Second", ["+12025550144"]),
+            ("Ada; Test", ["+12025550123"]),
+        ]
+        assert plan.losses == ()
+
+    def test_the_contacts_of_one_text_are_lines_and_a_file_of_their_own(self):
+        part = Contacts(contacts=(self.TWO,))
+
+        [file] = transcode(Message.of(part), MESSENGER).steps[0].media
+
+        assert texts(transcode(Message.of(part), SMS)) == ["Given\n+12025550142\n\nTwo, Second\n+12025550144"]
+        assert file.media.data.count(b"BEGIN:VCARD") == file.media.data.count(b"END:VCARD") == 2
+
+    @pytest.mark.parametrize(
+        ("line", "name"),
+        [
+            ("FN:Only Card", "Only Card"),
+            ("FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:J=C3=BCr=\r\ngen", "J\u00fcrgen"),
+            ("NOTE;QUOTED-PRINTABLE:x\r\nPHOTO;ENCODING=BASE64:AAA=\r\nFN:Ada", "Ada"),
+            ("N:Roe;Jane;;;", "Jane Roe"),
+            ("ORG:Example", "Example"),
+            ("TEL:+12025550142", "+12025550142"),
+        ],
+    )
+    def test_a_contact_without_a_name_is_called_what_its_vcard_says(self, line, name):
+        [shown] = transcode(Message.of(self.card(line)), WHATSAPP).steps[0].parts[0].contacts
+
+        assert shown.name == name
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "URL:javascript:alert(1)",
+            "URL:java\r\n script:alert(1)",
+            "item1.URL;TYPE=WORK: JavaScript\\:alert(1)",
+            "URL;ENCODING=QUOTED-PRINTABLE:=6Aavascript:alert(1)",
+            "URL:data:text/html;base64,AAAA",
+            "URL:file:///etc/passwd",
+            "TEL:javascript:alert(1)",
+        ],
+    )
+    @pytest.mark.parametrize("channel", [WHATSAPP, SMS, MESSENGER], ids=lambda c: c.channel)
+    def test_a_link_of_a_vcard_that_runs_something_is_left_out(self, channel, line):
+        part = self.card("FN:Ada", line, "URL:https://example.com")
+
+        plan = transcode(Message.of(part), channel)
+
+        [shown] = plan.steps[0].parts
+        said = repr(shown).lower()
+        assert "https://example.com" in said
+        assert [word for word in ("alert", "text/html", "passwd") if word in said] == []
+        assert ("D16", "affordance", "/parts/0/contacts/0/vcard") in losses(plan)
+
+    @pytest.mark.parametrize("channel", [WHATSAPP, SMS, MESSENGER], ids=lambda c: c.channel)
+    def test_what_is_no_vcard_is_told(self, channel):
+        named = Message.of(Contacts(contacts=(ContactCard(name="Ada", vcard="nonsense"),)))
+        nameless = Message.of(Contacts(contacts=(ContactCard(name="", vcard="Note: nonsense"),)))
+
+        plan = transcode(named, channel, Policy(max_loss="content"))
+        for message in (named, nameless):
+            with pytest.raises(Unsupported, match="nothing in it can be read as a vCard"):
+                transcode(message, channel)
+
+        assert ("D16", "content", "/parts/0/contacts/0/vcard") in losses(plan)
+        assert "Ada" in repr(plan.steps[0].parts)
+        assert "nonsense" not in repr(plan.steps[0].parts)
+
     def test_all_that_a_card_says_is_in_its_lines(self):
         card = self.ADA.replace(
             department="QA",
