@@ -136,16 +136,20 @@ def _of_store(error: Exception, known: dict[str, str]) -> int:
     except ConfigError as damaged:
         _say_ours(damaged)
         return USAGE
-    click.echo(f"chanbridge: the store: {error}{_full(known, error)}", err=True)
+    click.echo(f"chanbridge: the store: {error}{_why(known, error)}", err=True)
     return LATER
 
 
-def _full(known: dict[str, str], error: Exception) -> str:
-    """Say what is full, where that is why the store fails and where it can be seen."""
-    from chanbridge.store.opening import full
+def _why(known: dict[str, str], error: Exception) -> str:
+    """Say what is full or read-only, where that is why the store fails and where it can be seen."""
+    from chanbridge.store.opening import full, read_only
 
-    may_be = "disk I/O error" in str(error) or "is full" in str(error)
-    what = full(known["store"]) if may_be and "store" in known else ""
+    said, what = str(error), ""
+    if "store" in known and ("disk I/O error" in said or "is full" in said):
+        what = full(known["store"])
+    elif "store" in known and ("readonly" in said or "unable to open" in said):
+        denied = read_only(known["store"])
+        what = f"{denied}: let it write there" if denied else ""
     return f" ({what})" if what else ""
 
 

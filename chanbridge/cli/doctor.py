@@ -42,9 +42,9 @@ def command(
 ) -> int:
     """Check the configuration, and every account against its provider.
 
-    Prints a finding a line: ok, warning or error, and the mend. Exits 1 if a
-    provider finds an error, 2 if the configuration is wrong: then every problem
-    is named with its file, line and key.
+    Prints a finding a line: ok, warning or error, and the mend. Exits 1 if
+    there is an error, 2 if the configuration is wrong: then every problem is
+    named with its file, line and key.
 
     \b
     Examples:
@@ -85,7 +85,11 @@ async def _examine(
 async def _results(
     settings: Settings, registry: Registry, accounts: list[AccountSettings], offline: bool
 ) -> AsyncIterator[Result]:
+    from chanbridge.store.opening import read_only
+
     yield Result("", "ok", f"{settings.path.name}: {len(settings.accounts)} account(s), every key is right")
+    if denied := read_only(settings.store):
+        yield Result("", "error", f"store: {denied}", "let it write there")
     for name, why in settings.broken.items():
         yield Result(name, "error", why, "mend or update the plugin: the other accounts work")
     if not settings.accounts and not settings.broken:

@@ -106,3 +106,11 @@ def _limit(path: Path) -> str:
     sizes = [one.stat().st_size for one in (path, Path(f"{path}-wal")) if one.exists()]
     over = any(size + _ROOM > most for size in sizes)
     return f"this process may write no file over {most} bytes: raise 'ulimit -f'" if over else ""
+
+
+def read_only(path: Path) -> Path | None:
+    """Give what this user may not write of a store: the file, one beside it, or its folder."""
+    folder = next((one for one in path.absolute().parents if one.exists()), None)
+    beside = (path, *(Path(f"{path}-{end}") for end in ("wal", "shm")))
+    needed = (*(one for one in beside if one.exists()), *((folder,) if folder else ()))
+    return next((one for one in needed if not os.access(one, os.W_OK)), None)

@@ -43,6 +43,12 @@ def full(url: str) -> str:
     return database.full(_path(url))
 
 
+def read_only(url: str) -> str:
+    """Say what of a store this user may not write; empty: nothing that can be seen."""
+    found = database.read_only(_path(url))
+    return f"{found} is read-only for this user" if found else ""
+
+
 def peek(url: str, to: Conversation) -> Conversation | None:
     """Look a conversation up, opening nothing for writing; raise `StoreError` if that cannot be."""
     path = _path(url)

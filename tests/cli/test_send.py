@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -449,6 +450,65 @@ def test_a_store_that_keeps_nothing_now_is_one_line_that_says_what_is_full(wired
     why = f"database or disk is full (the disk that has {tmp_path} is full: make room)"
     said = f"chanbridge: the store: {why}\n"
     assert [(one.code, one.out, one.err) for one in ran] == [(75, "", said)] * 3
+
+
+@pytest.fixture
+def read_only(monkeypatch):
+    """Let some files be such as this user may not write: root may write any."""
+    real = os.access
+
+    def make(*paths):
+        denied = {str(path) for path in paths}
+
+        def access(path, mode, **how):
+            return not (mode & os.W_OK and str(path) in denied) and real(path, mode, **how)
+
+        monkeypatch.setattr("os.access", access)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "said", ["attempt to write a readonly database", "chanbridge.db: unable to open database file"]
+)
+def test_a_store_that_is_read_only_is_said_to_be(wired, tmp_path, monkeypatch, read_only, said):
+    def fails(engine):
+        raise StoreError(said)
+
+    monkeypatch.setattr("chanbridge.store.engine.Engine.start", fails)
+    read_only(tmp_path)
+
+    ran = wired("send", TO, "Hi")
+
+    why = f"{tmp_path} is read-only for this user: let it write there"
+    assert (ran.code, ran.out, ran.err) == (75, "", f"chanbridge: the store: {said} ({why})\n")
+
+
+@pytest.mark.parametrize("name", ["", "chanbridge.db", "chanbridge.db-wal", "chanbridge.db-shm"])
+def test_doctor_names_a_store_that_cannot_be_written(wired, tmp_path, read_only, name):
+    for beside in ("", "-wal", "-shm"):
+        (tmp_path / f"chanbridge.db{beside}").touch()
+    path = tmp_path / name if name else tmp_path
+    read_only(path)
+
+    ran = wired("doctor", "--offline")
+
+    what = f"store: {path} is read-only for this user"
+    assert ran.code == 1
+    assert {"level": "error", "what": what, "mend": "let it write there"} in ran.json
+
+
+@pytest.mark.parametrize("store", ["chanbridge.db", "new/er/chanbridge.db"])
+def test_doctor_sees_where_a_store_cannot_be_made(wired, tmp_path, monkeypatch, read_only, store):
+    monkeypatch.setenv("CHANBRIDGE_STORE", f"sqlite:///{tmp_path}/{store}")
+    before = wired("doctor", "--offline")
+    read_only(tmp_path)
+
+    after = wired("doctor", "--offline")
+
+    assert (before.code, after.code) == (0, 1)
+    assert f"store: {tmp_path} is read-only for this user" in after.out
+    assert [path.name for path in tmp_path.iterdir()] == ["chanbridge.toml"]
 
 
 OF_THE_STORE = [
