@@ -38,6 +38,8 @@ from chanbridge.waiting import rung
 _log = logging.getLogger(__name__)
 SWEEP_S = 5.0
 NEWS_S = 0.25
+LATE_S = 60.0
+"""When a request has waited so long to be placed, nobody places any."""
 Work = Literal["all", "receive", "send", "nothing"]
 """What a started bridge does by itself.
 
@@ -179,16 +181,20 @@ class Runtime:
         """Tell how it works; raise `StoreError` if nothing can be kept.
 
         ``saturated``: what runs too long has taken every place of a consumer, or every thread it has for
-        what is ``def``, so that it is shown nothing.
+        what is ``def``, so that it is shown nothing; or nobody places what is taken in.
         """
         await self.store.writable()
+        consumers = self.consumers.readiness()
+        waiting, oldest = await self.store.journal.waiting()
+        late = oldest is not None and self._clock().timestamp() - oldest > LATE_S
         return {
-            "waiting": await self.store.journal.waiting(),
+            "waiting": waiting,
             "pending": await self.store.dispatch.pending(),
             "queued": await self.store.outbox.queued(),
             "parked": await self.store.parked.count(),
             "held": sorted(await self.store.outbox.holds()),
-            **self.consumers.readiness(),
+            **consumers,
+            "saturated": consumers["saturated"] or late,
             "set_aside": await self.store.journal.set_aside(),
             "counts": await self.receiver.counts(),
         }

@@ -12,7 +12,17 @@ import chanbridge as cb
 from chanbridge import placing
 from chanbridge.media import MediaService
 from chanbridge.store.engine import StoreError
-from tests.channels import ADA, Magpie, MagpieConfig, Pigeon, PigeonConfig, call, magpie_bell, pigeon_webhook
+from tests.channels import (
+    ADA,
+    Clock,
+    Magpie,
+    MagpieConfig,
+    Pigeon,
+    PigeonConfig,
+    call,
+    magpie_bell,
+    pigeon_webhook,
+)
 from tests.runtime import Providers, deliver, eventually, make_bridge
 
 SECOND = "+12025550101"
@@ -83,6 +93,18 @@ async def test_readiness_counts_what_waits(receiving, working):
     assert (before["waiting"], after["waiting"]) == (1, 0)
 
 
+async def test_it_is_not_ready_when_nobody_places_for_a_minute(tmp_path):
+    clock = Clock()
+    async with make_bridge(tmp_path, Providers(), clock).running("receive") as receiving:
+        await deliver(receiving, call())
+        clock.forward(50)
+        soon = await receiving.runtime.readiness()
+        clock.forward(20)
+        late = await receiving.runtime.readiness()
+
+    assert (soon["saturated"], late["saturated"]) == (False, True)
+
+
 async def test_who_comes_directly_waits_behind_what_was_taken_in(receiving, working, monkeypatch):
     monkeypatch.setattr(placing, "LOOK_S", 0.5)
     bridge, seen = await working()
@@ -132,7 +154,7 @@ async def test_a_bell_is_answered_by_the_one_that_polls(tmp_path, working):
         provider = bridge.transport.magpie
         asked = len(provider.requests)
         await eventually(lambda: len(provider.requests) > asked)
-        waits = await bridge.runtime.store.journal.waiting()
+        waits, _ = await bridge.runtime.store.journal.waiting()
 
     assert (answer.status, waits) == (200, 0)
 

@@ -135,8 +135,8 @@ class Journal(Protocol):
         """Read requests of which nothing is placed, the oldest first, up to ``limit`` or a megabyte or so."""
         ...
 
-    async def waiting(self) -> int:
-        """Count the requests of which nothing is placed."""
+    async def waiting(self) -> tuple[int, float | None]:
+        """Count the requests of which nothing is placed, and say when the oldest of them came."""
         ...
 
     async def request(self, id: int) -> KeptRequest | None:

@@ -21,6 +21,9 @@ from chanbridge.store.recent import Recent
 MOST_BYTES = 1 << 20
 """From so much on, no more requests are read at once."""
 _NEXT = "SELECT requests.* FROM unplaced JOIN requests ON id = request ORDER BY request LIMIT ?"
+_WAITING = (
+    "SELECT count(*), (SELECT at FROM requests WHERE id = (SELECT min(request) FROM unplaced)) FROM unplaced"
+)
 _SEEN = "SELECT key FROM seen WHERE key IN ({})"
 
 
@@ -70,9 +73,14 @@ class Keeping(Looking):
         """Read requests of which nothing is placed, the oldest first."""
         return await self._engine.read(partial(_unplaced, limit))
 
-    async def waiting(self) -> int:
-        """Count the requests of which nothing is placed."""
-        return await self._engine.read(unplaced.count)
+    async def waiting(self) -> tuple[int, float | None]:
+        """Count the requests of which nothing is placed, and say when the oldest of them came."""
+        return await self._engine.read(_waiting)
+
+
+def _waiting(connection: sqlite3.Connection) -> tuple[int, float | None]:
+    count, oldest = connection.execute(_WAITING).fetchone()
+    return count, oldest
 
 
 def leave(connection: sqlite3.Connection, last: int, new: Sequence[Arrival]) -> None:

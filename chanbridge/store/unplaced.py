@@ -19,9 +19,3 @@ def are_some(connection: sqlite3.Connection) -> bool:
 def take(connection: sqlite3.Connection, request: int) -> bool:
     """Say that a request is being placed; False: somebody else has placed it."""
     return connection.execute("DELETE FROM unplaced WHERE request = ?", (request,)).rowcount == 1
-
-
-def count(connection: sqlite3.Connection) -> int:
-    """Count those that wait."""
-    found: int = connection.execute("SELECT count(*) FROM unplaced").fetchone()[0]
-    return found

@@ -52,7 +52,9 @@ def test_a_json_line_has_the_frames_of_an_error_and_not_its_words(record):
 
 
 def test_no_field_hides_the_name_of_a_record():
-    record = logging.makeLogRecord({"msg": "handler.slow", "levelname": "INFO", "event": "an id", "level": "high"})
+    record = logging.makeLogRecord(
+        {"msg": "handler.slow", "levelname": "INFO", "event": "an id", "level": "high"}
+    )
 
     line = json.loads(JsonLines().format(record))
 

@@ -49,6 +49,7 @@ async def ids(store):
 
 async def test_what_is_kept_brings_nothing_until_it_is_placed(store):
     kept = await keep(store, said())
+    counted = await store.journal.waiting()
 
     before = await ids(store)
     [found] = await store.journal.unplaced(10)
@@ -57,7 +58,8 @@ async def test_what_is_kept_brings_nothing_until_it_is_placed(store):
     assert (before, kept.entries, kept.later) == ([], [], True)
     assert (found.id, found.account, found.request.content) == (kept.request, "main", BODY)
     assert [entry.event.provider_id for entry in placed.entries] == ["msg-TEST-1"]
-    assert (await waiting(store), await store.journal.waiting()) == ([], 0)
+    assert (counted, await store.journal.waiting()) == ((1, NOW.timestamp()), (0, None))
+    assert await waiting(store) == []
 
 
 async def test_what_another_process_has_placed_is_not_placed_again(store):
