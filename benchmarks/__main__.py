@@ -16,6 +16,7 @@ from benchmarks.figures import FULL, QUICK, Figure, Size, progress, table
 Benchmark = Callable[[Path, Size], list[Figure]]
 ALL: dict[str, Benchmark] = {
     "ingest": ingest.ingest,
+    "whole": ingest.whole,
     "tens": ingest.tens,
     "parse": pure.parse,
     "hooks": pure.hooks,

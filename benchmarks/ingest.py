@@ -4,58 +4,57 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 from benchmarks import load, samples
 from benchmarks.figures import Figure, Size, median, progress, short, spread
 from benchmarks.servers import Round, Server, server, worker
 
 
-class Compared(NamedTuple):
-    """What one round of requests came to on each server."""
-
-    ours: Round
-    whole: Round
-    bare: Round
-
-
 def ingest(folder: Path, size: Size) -> list[Figure]:
     """Requests per second and CPU of taking in, as a ratio to a bare server; then all of it is handled."""
-    rounds: list[Compared] = []
-    with server("receive", folder) as ours, server("bridge", folder) as whole, server("bare", folder) as bare:
-        for number in range(size.rounds + 1):
-            requests = samples.webhooks(size.requests)
-            rounds.append(Compared(*(one.round(requests) for one in (ours, whole, bare))))
-            last = rounds[-1]
-            progress(f"ingest: {number}/{size.rounds}, {last.bare.answered_s / last.ours.answered_s:.2f}")
-        handled_per_s = _handled_by_another(ours, size.requests * len(rounds))
-    del rounds[0]  # warming up
+    with server("receive", folder) as ours, server("bare", folder) as bare:
+        pairs = _beside(ours, bare, size, "ingest")
+        handled_per_s = _handled_by_another(ours, size.requests * (size.rounds + 1))
     return [
-        *_against_bare([(one.ours, one.bare) for one in rounds], size, (0.30, 3.0)),
+        *_against_bare("durable ingest", pairs, size, (0.30, 3.0)),
         Figure("... placed and handled afterwards by another process", handled_per_s, "messages/s"),
-        *_against_bare([(one.whole, one.bare) for one in rounds], size),
-        Figure("... handled after the last 200",
-               median(one.whole.handled_s - one.whole.answered_s for one in rounds) * 1000, "ms"),
-        Figure("... load generator, share of its core", max(one.bare.busy for one in rounds), ""),
-    ]  # fmt: skip
+        Figure("... load generator, share of its core", max(two.busy for _, two in pairs), ""),
+    ]
+
+
+def whole(folder: Path, size: Size) -> list[Figure]:
+    """The same where one process also places and handles what it takes in."""
+    with server("bridge", folder) as ours, server("bare", folder) as bare:
+        pairs = _beside(ours, bare, size, "whole")
+    late = median(one.handled_s - one.answered_s for one, _ in pairs)
+    return [
+        *_against_bare("ingest, placed and handled too", pairs, size, (None, None)),
+        Figure("... handled after the last 200", late * 1000, "ms"),
+    ]
+
+
+def _beside(ours: Server, bare: Server, size: Size, name: str) -> list[tuple[Round, Round]]:
+    """Send the same requests to both, in turn."""
+    pairs: list[tuple[Round, Round]] = []
+    for number in range(size.rounds + 1):
+        requests = samples.webhooks(size.requests)
+        pairs.append((ours.round(requests), bare.round(requests)))
+        progress(f"{name}: {number}/{size.rounds}, {pairs[-1][1].answered_s / pairs[-1][0].answered_s:.2f}")
+    return pairs[1:]  # without warming up
 
 
 def _against_bare(
-    pairs: list[tuple[Round, Round]], size: Size, targets: tuple[float, float] | None = None
+    name: str, pairs: list[tuple[Round, Round]], size: Size, targets: tuple[float | None, float | None]
 ) -> list[Figure]:
-    """Compare a server with the bare one; without targets it is the one that does everything."""
     rates = [bare.answered_s / ours.answered_s for ours, bare in pairs]
     cpus = [ours.cpu / bare.cpu for ours, bare in pairs]
-    per_s = [
-        short(median(size.requests / one.answered_s for one in side)) for side in zip(*pairs, strict=True)
-    ]
-    us = [short(median(one.cpu / size.requests * 1e6 for one in side)) for side in zip(*pairs, strict=True)]
-    name = "durable ingest" if targets else "... and placed and handled, in one process"
-    rate, cpu = targets or (None, None)
+    sides = list(zip(*pairs, strict=True))
+    per_s = [short(median(size.requests / one.answered_s for one in side)) for side in sides]
+    us = [short(median(one.cpu / size.requests * 1e6 for one in side)) for side in sides]
     return [
-        Figure(f"{name}, requests/s against bare", median(rates), "", rate,
+        Figure(f"{name}, requests/s against bare", median(rates), "", targets[0],
                note=f"{per_s[0]}/s against {per_s[1]}/s; {spread(rates)}"),
-        Figure(f"{name}, CPU against bare", median(cpus), "x", cpu, "at most",
+        Figure(f"{name}, CPU against bare", median(cpus), "x", targets[1], "at most",
                note=f"{us[0]} us against {us[1]} us a request; {spread(cpus)}"),
     ]  # fmt: skip
 
