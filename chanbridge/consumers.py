@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from chanbridge.dispatch import Dispatcher, by_conversation
 from chanbridge.hooks import Sink
+from chanbridge.model.events import Event
 from chanbridge.store.base import Entry, Store
 from chanbridge.store.engine import StoreError
 from chanbridge.threads import Threads
@@ -67,7 +68,7 @@ class Consumers:
 
     @property
     def dispatchers(self) -> list[Dispatcher]:
-        """What works off the events, the handlers' first."""
+        """What works off the events."""
         return [dispatcher for _, dispatcher in self._active]
 
     async def start(self) -> None:
@@ -129,14 +130,14 @@ class Consumers:
         return {"running": running, "slow": sum(slow), "saturated": any(full) or any(stuck)}
 
     def _handle(self, entry: Entry, threads: Threads, watch: Watch) -> Awaitable[None]:
-        event = entry.event
-        channel = self._bridge.accounts.get(event.account)
-        if channel is not None:
-            self._bridge.hooks.received(channel.account, event)
-        handled: Awaitable[None] = self._bridge.handlers.run(event, self._bridge, threads, watch)
+        self._tell(entry.event)
+        handled: Awaitable[None] = self._bridge.handlers.run(entry.event, self._bridge, threads, watch)
         return handled
 
     async def _tell_hooks(self, entry: Entry, threads: Threads, watch: Watch) -> None:
-        channel = self._bridge.accounts.get(entry.event.account)
+        self._tell(entry.event)
+
+    def _tell(self, event: Event) -> None:
+        channel = self._bridge.accounts.get(event.account)
         if channel is not None:
-            self._bridge.hooks.received(channel.account, entry.event)
+            self._bridge.hooks.received(channel.account, event)

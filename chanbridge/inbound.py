@@ -135,13 +135,15 @@ class Receiver:
         parsed = parse(channel, request)
         door = self.accounts.doors.get(name)
         kept = kept_request(request, door.token if door else "")
+        # Another account may have signed what is masked in it: then it must be asked now.
+        can_wait = kept is request or are_ours(channel, parsed.found)
         try:
-            if not self.places:
+            if can_wait and not self.places:
                 await self._keep_alone(channel, kept, parsed)
                 return parsed.found
             arrival = await self._arrivals.of(channel, request, parsed, self._clock())
             arrival.request = kept
-            arrival.can_wait = True
+            arrival.can_wait = can_wait
             await self._keep(arrival)
         except StoreError as error:
             _log.error("store.failed", extra={"account": name, "error": str(error)})

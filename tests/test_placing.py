@@ -6,10 +6,12 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 
+import msgspec
 import pytest
 
 import chanbridge as cb
 from chanbridge import placing
+from chanbridge.accounts import Configured
 from chanbridge.media import MediaService
 from chanbridge.store.engine import StoreError
 from tests.channels import (
@@ -26,6 +28,7 @@ from tests.channels import (
 from tests.runtime import Providers, deliver, eventually, make_bridge
 
 SECOND = "+12025550101"
+TOKEN = "TEST-path-token-1234"
 
 
 @pytest.fixture
@@ -143,6 +146,34 @@ async def test_a_shared_webhook_reaches_the_account_that_accepts_it(tmp_path, wo
         _, seen = await working(accounts=accounts)
         await eventually(lambda: len(seen) == 2)
 
+    assert [event.account for event in seen] == ["main", "second"]
+
+
+class Careful(Pigeon):
+    """One whose provider signs the URL, too."""
+
+    name = "pigeon"
+
+    def verify(self, request):
+        if TOKEN not in request.url:
+            raise cb.SignatureError("another URL was signed")
+        return super().verify(request)
+
+
+async def test_another_account_is_asked_while_what_it_signed_is_there(tmp_path, working):
+    accounts = [
+        Configured("main", Careful, PigeonConfig(), path_token=cb.Secret(TOKEN)),
+        Configured("second", Careful, PigeonConfig(number=SECOND)),
+    ]
+    request = pigeon_webhook(call(), call("msg-TEST-2", to=SECOND))
+    request = msgspec.structs.replace(request, url=f"{request.url}/{TOKEN}")
+    async with make_bridge(tmp_path, Providers(), accounts=accounts).running("receive") as receiving:
+        answer = await receiving.runtime.receiver.receive("main", request, TOKEN)
+        [kept] = await receiving.runtime.store.journal.requests()
+        _, seen = await working(accounts=accounts)
+        await eventually(lambda: len(seen) == 2)
+
+    assert (answer.status, TOKEN in kept.request.url) == (200, False)
     assert [event.account for event in seen] == ["main", "second"]
 
 

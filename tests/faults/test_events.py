@@ -49,17 +49,7 @@ def test_no_webhook_that_was_acknowledged_is_lost_when_the_server_is_killed(chil
     log = tmp_path / "handled.log"
     server = children.start(do="serve", log=str(log))
     url = f"http://127.0.0.1:{server.stdout.readline().strip()}/in/main"
-    acknowledged = []
-
-    def post_until_killed(first):
-        for n in range(first, 200, 4):
-            if post(url, f"Text {n}"):
-                acknowledged.append(f"Text {n}")
-            if len(acknowledged) == 50:
-                server.send_signal(signal.SIGKILL)
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(post_until_killed, range(4)))
+    acknowledged = post_and_kill(url, server, after=50)
     children.run(do="handle", log=str(log), last="After", say="After")
 
     handled = log.read_text().splitlines()
@@ -72,17 +62,7 @@ def test_what_a_server_only_took_in_is_handled_though_it_and_a_worker_are_killed
     server = children.start(do="serve", log=str(log), work="receive")
     url = f"http://127.0.0.1:{server.stdout.readline().strip()}/in/main"
     worker = children.start(do="handle", log=str(log), last="", die_in="Text 20")
-    acknowledged = []
-
-    def post_until_killed(first):
-        for n in range(first, 200, 4):
-            if post(url, f"Text {n}"):
-                acknowledged.append(f"Text {n}")
-            if len(acknowledged) == 80:
-                server.send_signal(signal.SIGKILL)
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(post_until_killed, range(4)))
+    acknowledged = post_and_kill(url, server, after=80)
     died = worker.wait(30)
     children.run(do="handle", log=str(log), last="After", say="After")
 
@@ -91,6 +71,22 @@ def test_what_a_server_only_took_in_is_handled_though_it_and_a_worker_are_killed
     assert 80 <= len(acknowledged) < 200
     assert set(acknowledged) <= set(handled)
     assert handled.count("Text 20") == 2
+
+
+def post_and_kill(url, server, after):
+    """Send up to 200 webhooks, four at a time, and kill the server on the way; give what was acknowledged."""
+    acknowledged = []
+
+    def post_until_killed(first):
+        for n in range(first, 200, 4):
+            if post(url, f"Text {n}"):
+                acknowledged.append(f"Text {n}")
+            if len(acknowledged) == after:
+                server.send_signal(signal.SIGKILL)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(post_until_killed, range(4)))
+    return acknowledged
 
 
 def post(url, text):
