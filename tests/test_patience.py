@@ -29,6 +29,21 @@ async def test_what_takes_too_long_is_stopped():
     assert stopped.is_set()
 
 
+async def test_what_takes_too_long_is_cancelled_where_it_waits():
+    seen = []
+
+    async def stuck():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    with pytest.raises(TimeoutError):
+        await Patience(0.01).limit(stuck())
+    assert seen == ["cancelled"]
+
+
 async def test_who_was_late_goes_on_as_if_never_cancelled():
     patience = Patience(0.01)
     for _ in range(3):

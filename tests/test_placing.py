@@ -246,8 +246,8 @@ async def test_one_that_cannot_be_written_takes_no_other_with_it(receiving, work
     assert aside.reason.startswith("cannot be written")
 
 
-async def test_of_two_that_place_the_second_is_told_that_it_came_too_late(receiving, tmp_path):
-    await deliver(receiving, call("msg-TEST-1"), call("msg-TEST-2"))
+async def test_of_two_that_place_the_second_is_told_that_it_came_too_late(receiving, tmp_path, caplog):
+    await deliver(receiving, call("msg-TEST-1"), {"kind": "message", "id": 7})
     await deliver(receiving, call("msg-TEST-3"))
     kept = await receiving.runtime.store.journal.unplaced(10)
 
@@ -255,7 +255,11 @@ async def test_of_two_that_place_the_second_is_told_that_it_came_too_late(receiv
     async with one as first, other as second:
         placed = [await bridge.runtime.receiver.place(kept) for bridge in (first, second)]
 
+        _, counts = [await bridge.runtime.receiver.counts() for bridge in (first, second)]
+
     assert placed == [2, 0]
+    assert [record.message for record in caplog.records].count("request.set_aside") == 1
+    assert counts["requests.quarantined"] == 1
 
 
 async def test_one_that_cannot_be_placed_holds_up_no_other(receiving, working, monkeypatch):
