@@ -163,10 +163,10 @@ class Journal(Protocol):
         """Count the kept requests that were not understood, and those that nobody owns."""
         ...
 
-    async def sweep(self, now: dt.datetime, slices: int = 1) -> list[Entry]:
+    async def sweep(self, now: dt.datetime, keys: int = ...) -> list[Entry]:
         """Bring what waited too long (statuses, incomplete segments), and forget old dedupe keys.
 
-        ``slices`` of `chanbridge.store.dedupe.SLICES` are looked through for these, the next ones each time.
+        At least ``keys`` of all are looked through for these, the next ones each time.
         """
         ...
 

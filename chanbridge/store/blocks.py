@@ -1,72 +1,84 @@
 """Events as they lie in the journal: what one request brings to one conversation is one row.
 
-A row's ``data`` holds a CloudEvent a line, numbered without a gap; its ``seq`` is that of the last, its
-``id`` that of the first.
+A row's ``data`` holds a CloudEvent a line, or what one person says (`said`); its events are numbered
+without a gap. Its ``seq`` is the number of the last, its ``id`` that of the first.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import unquote
 
 from chanbridge.model.events import Event
+from chanbridge.store import said
 from chanbridge.store.base import Entry
-from chanbridge.store.written import unpack
+from chanbridge.store.said import Shared
+from chanbridge.store.written import pack, unpack
 
 NEAR = 16
 """Among how many rows before an id its event is: ids grow, but other processes mint some, too."""
+_ADD = "INSERT INTO events (seq, id, conversation, at, request, data) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 class Block:
-    """A row that is being gathered."""
+    """A row that is being gathered. ``shared``: by its plain messages; None: it holds what is none."""
 
-    __slots__ = ("at", "id", "key", "lines", "request", "seq")
+    __slots__ = ("at", "events", "id", "key", "request", "seq", "shared")
 
-    def __init__(self, seq: int, id: str, key: str, at: float, request: int | None, line: bytes) -> None:
+    def __init__(
+        self, seq: int, key: str, at: float, request: int | None, event: Any, shared: Shared | None
+    ) -> None:
         self.seq = seq
-        self.id = id
+        self.id = event.id
         self.key = key
         self.at = at
         self.request = request
-        self.lines = [line]
+        self.shared = shared
+        self.events = [event]
 
-    def takes(self, key: str, request: int | None) -> bool:
+    def takes(self, key: str, request: int | None, shared: Shared | None) -> bool:
         """Say whether the next event belongs in the same row."""
-        return self.key == key and bool(request) and self.request == request
+        return self.key == key and bool(request) and self.request == request and self.shared == shared
 
-
-_ADD = "INSERT INTO events (seq, id, conversation, at, request, data) VALUES (?, ?, ?, ?, ?, ?)"
+    @property
+    def data(self) -> bytes:
+        """What it holds, as it is written."""
+        told = said.pack(self.shared, self.events) if self.shared else b""
+        return told or b"\n".join(map(pack, self.events))
 
 
 def write(connection: sqlite3.Connection, blocks: Iterable[Block]) -> None:
     """Write rows."""
     connection.executemany(
-        _ADD, [(one.seq, one.id, one.key, one.at, one.request, b"\n".join(one.lines)) for one in blocks]
+        _ADD, [(one.seq, one.id, one.key, one.at, one.request, one.data) for one in blocks]
     )
 
 
-def entries_of(seq: int, conversation: str, data: bytes, after: int = 0) -> Iterator[Entry]:
-    """Read the events of a row that come after a position."""
+def entries_of(row: sqlite3.Row, after: int = 0) -> Iterator[Entry]:
+    """Read the events of a row (seq, conversation, at, data) that come after a position."""
+    seq, key, at, data = row["seq"], row["conversation"], row["at"], row["data"]
+    account = unquote(key.partition("/")[0])
+    if data.startswith(said.OPENING):
+        yield from (Entry(*found, key) for found in said.unpack(data, seq, at, account, after))
+        return
     lines = data.split(b"\n")
-    first = seq - len(lines) + 1
-    account = unquote(conversation.partition("/")[0])
-    for number, line in enumerate(lines, first):
+    for number, line in enumerate(lines, seq - len(lines) + 1):
         if number > after:
-            yield Entry(number, unpack(line, account), conversation)
+            yield Entry(number, unpack(line, account), key)
 
 
 def show_again(connection: sqlite3.Connection, seq: int, to: int, consumer: str) -> bool:
     """Write an event down once more under another number, for one consumer; False if it is gone."""
     row = connection.execute("SELECT * FROM events WHERE seq >= ? ORDER BY seq LIMIT 1", (seq,)).fetchone()
-    lines = row["data"].split(b"\n") if row else []
-    if not lines or seq <= row["seq"] - len(lines):
+    found = next(entries_of(row, seq - 1), None) if row else None
+    if found is None or found.seq != seq:
         return False
-    line = lines[seq - row["seq"] - 1]
     connection.execute(
         "INSERT INTO events (seq, id, conversation, at, request, only_for, data)"
         " VALUES (?, ? || ' ' || hex(randomblob(8)), ?, ?, ?, ?, ?)",
-        (to, row["id"], row["conversation"], row["at"], row["request"], consumer, line),
+        (to, row["id"], row["conversation"], row["at"], row["request"], consumer, pack(found.event)),
     )
     return True
 
@@ -74,8 +86,8 @@ def show_again(connection: sqlite3.Connection, seq: int, to: int, consumer: str)
 def find(connection: sqlite3.Connection, id: str) -> Event | None:
     """Find an event by its id."""
     rows = connection.execute(
-        "SELECT data FROM events WHERE id <= ? AND only_for = '' ORDER BY id DESC LIMIT ?", (id, NEAR)
+        "SELECT * FROM events WHERE id <= ? AND only_for = '' ORDER BY id DESC LIMIT ?", (id, NEAR)
     )
     named = id.encode()
-    lines = (line for row in rows for line in row[0].split(b"\n") if named in line)
-    return next((event for event in (unpack(line, "") for line in lines) if event.id == id), None)
+    events = (entry.event for row in rows if named in row["data"] for entry in entries_of(row))
+    return next((event for event in events if event.id == id), None)

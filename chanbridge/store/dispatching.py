@@ -102,20 +102,17 @@ class Dispatch:
         found: list[Entry] = []
         rows = connection.execute(_NEXT, (conversation, position, consumer, BATCH)).fetchall()
         for (seq,) in rows:
-            found += self._row(connection, conversation, seq, found[-1].seq if found else position)
+            found += self._row(connection, seq, found[-1].seq if found else position)
             if len(found) >= BATCH:
                 break
         return found
 
-    def _row(
-        self, connection: sqlite3.Connection, conversation: str, seq: int, after: int
-    ) -> Iterable[Entry]:
+    def _row(self, connection: sqlite3.Connection, seq: int, after: int) -> Iterable[Entry]:
         known = self._recent.pop(seq, None)
         if known is not None:
             self._kept -= len(known)
             return (entry for entry in known if entry.seq > after)
-        row = connection.execute("SELECT data FROM events WHERE seq = ?", (seq,)).fetchone()
-        return entries_of(seq, conversation, row[0], after)
+        return entries_of(connection.execute("SELECT * FROM events WHERE seq = ?", (seq,)).fetchone(), after)
 
     async def done(self, consumer: str, owner: str, positions: dict[str, int], now: dt.datetime) -> bool:
         """Write down how far conversations were handled, and give them back; say whether one has more."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from chanbridge.model.events import Event, MessageReceived
-from chanbridge.store.base import sequence
 from chanbridge.store.places import stated_by, window_of
 from chanbridge.store.recall import Place, Recall
+from chanbridge.store.said import Shared
 
 SLACK = 0.001
 """A window may be written down so much shorter than it is: not every message need write it anew."""
@@ -24,6 +23,12 @@ def plain(event: Event) -> MessageReceived | None:
     if where is None or where.kind != "direct" or where.thread or message.relation or message.sender is None:
         return None
     return event
+
+
+def shared(event: Event) -> Shared | None:
+    """Give what a plain event in its place has in common with others of its sender; None: it is another."""
+    told = plain(event)
+    return (told.conversation, told.message.sender) if told else None
 
 
 def find(recall: Recall, event: MessageReceived) -> Place | None:
@@ -54,13 +59,6 @@ def window(event: MessageReceived, place: Place, seconds: int | None, now: float
         return 0.0
     place.until = until
     return until
-
-
-def placed(event: MessageReceived, place: Place, id: str, at: dt.datetime, seq: int) -> MessageReceived:
-    """Put an event into its conversation and into the journal, under the id that is its message's, too."""
-    where = place.conversation
-    said = replace(event.message, id=id, account=where.account, channel=place.channel, conversation=place.key)
-    return replace(event, conversation=where, message=said, id=id, recorded_at=at, sequence=sequence(seq))
 
 
 def _place(event: MessageReceived) -> Place:

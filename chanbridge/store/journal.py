@@ -7,7 +7,6 @@ A plain message of somebody known needs no more; whatever else an event is, it i
 from __future__ import annotations
 
 import datetime as dt
-import random
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
@@ -21,33 +20,22 @@ from chanbridge.model.ids import new_id
 from chanbridge.model.media import Media
 from chanbridge.model.message import Message
 from chanbridge.model.parts import Card, Carousel, Link, MediaPart, Part, Story, Text
-from chanbridge.store import familiar, replies, segments, unplaced
+from chanbridge.store import familiar, replies, said, segments, unplaced
 from chanbridge.store.base import Arrival, Entry, Room, Stored, file_key, sequence
-from chanbridge.store.dedupe import (
-    KEEP_S,
-    SLICES,
-    dedupe_key,
-    is_timeless,
-    known_again,
-    new_keys,
-    slice_of_keys,
-)
+from chanbridge.store.dedupe import dedupe_key, is_timeless, known_again, new_keys
 from chanbridge.store.engine import Engine
+from chanbridge.store.forgetting import LOOK_AT, Forgetting
 from chanbridge.store.keeping import Keeping
 from chanbridge.store.lookup import rows
 from chanbridge.store.places import place
 from chanbridge.store.recall import Place, Recall
 from chanbridge.store.replies import Matching
+from chanbridge.store.said import Shared
 from chanbridge.store.targets import about, at_home
 from chanbridge.store.visit import Drawn, Visit, entries
-from chanbridge.store.written import pack, unpack
+from chanbridge.store.written import unpack
 
 ANY = Matching()
-_FORGET = (  # of a request that may be run again, what it brought must stay known
-    "DELETE FROM seen WHERE key >= ? AND key < ? AND at < ? AND ref = '' AND coalesce(request, 0) NOT IN"
-    " (SELECT id FROM requests WHERE state <> 'ok')"
-)
-
 _QUEUED = "SELECT conversation FROM pending WHERE consumer = ? AND conversation IN ({})"
 _NEW_QUEUE = (
     "INSERT INTO pending (consumer, conversation, position, due, owner, until) VALUES (?, ?, ?, ?, ?, ?)"
@@ -83,7 +71,7 @@ class Journal(Keeping):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self.recall = Recall()
-        self._slice = random.randrange(SLICES)  # noqa: S311 - of the dedupe keys: the next to be looked through
+        self._forgetting = Forgetting()
         self.consumers: list[str] = []
         self.rooms: dict[str, Room] = {}
         self.windows: dict[str, int | None] = {}  # account -> seconds that a message opens
@@ -125,7 +113,7 @@ class Journal(Keeping):
         recall = self.recall
         plain = [named.plain for draft in drafts for named in draft.named if named.plain is not None]
         recall.look_up(
-            connection, [familiar.wanted(said) for said in plain if familiar.find(recall, said) is None]
+            connection, [familiar.wanted(event) for event in plain if familiar.find(recall, event) is None]
         )
 
     def _add_all(self, visit: Visit, draft: _Draft) -> tuple[list[Drawn], int]:
@@ -161,8 +149,9 @@ class Journal(Keeping):
         if until:
             visit.window(place.key, until, "message")
         visit.last_event = seq = visit.last_event + 1
-        told = familiar.placed(event, place, id, draft.arrival.at, seq)
-        return _write(visit, Drawn(seq, told, place.key), draft.now, draft.request)
+        told = said.placed(event, place, id, draft.arrival.at, seq)
+        drawn = Drawn(seq, told, place.key)
+        return _write(visit, drawn, draft.now, draft.request, (place.conversation, told.message.sender))
 
     def _place(
         self,
@@ -185,18 +174,20 @@ class Journal(Keeping):
         key = resolved.key
         if key in visit.menuless:
             familiar.remember(self.recall, event, key)
-        return [self._draw(visit, resolved, at, request, id, key)]
+        shared = familiar.shared(resolved) if has_message else None
+        return [self._draw(visit, resolved, at, request, id, key, shared)]
 
     def _matching(self, event: Event) -> Matching:
         return self.matching.get(event.account, ANY)
 
     def _draw(
-        self, visit: Visit, event: Event, at: dt.datetime, request: int | None, id: str, key: str
-    ) -> Drawn:
+        self, visit: Visit, event: Event, at: dt.datetime, request: int | None, id: str, key: str,
+        shared: Shared | None = None,
+    ) -> Drawn:  # fmt: skip
         """Write an event down for every consumer. An event that holds a message has the message's id."""
         visit.last_event = seq = visit.last_event + 1
         event = replace(event, id=id, recorded_at=at, sequence=sequence(seq))
-        return _write(visit, Drawn(seq, event, key), at.timestamp(), request)
+        return _write(visit, Drawn(seq, event, key), at.timestamp(), request, shared)
 
     def place(self, connection: sqlite3.Connection, event: Event, at: dt.datetime) -> list[Entry]:
         """Put an event that comes without a request where it belongs, within a transaction."""
@@ -257,11 +248,11 @@ class Journal(Keeping):
             )
         )
 
-    async def sweep(self, now: dt.datetime, slices: int = 1) -> list[Entry]:
+    async def sweep(self, now: dt.datetime, keys: int = LOOK_AT) -> list[Entry]:
         """Bring what waited too long (statuses, incomplete segments), and forget old dedupe keys."""
-        return await self._engine.write(partial(self._sweep, now, slices))
+        return await self._engine.write(partial(self._sweep, now, keys))
 
-    def _sweep(self, now: dt.datetime, slices: int, connection: sqlite3.Connection) -> list[Entry]:
+    def _sweep(self, now: dt.datetime, keys: int, connection: sqlite3.Connection) -> list[Entry]:
         at = now.timestamp()
         late = connection.execute(
             "DELETE FROM waiting WHERE until <= ? RETURNING account, data", (at,)
@@ -270,16 +261,14 @@ class Journal(Keeping):
         brought = [self.insert(connection, event, now) for event in events]
         for event in segments.overdue(connection, at):
             brought.extend(self.place(connection, event, now))
-        for _ in range(slices):
-            self._slice = (self._slice + 1) % SLICES
-            connection.execute(_FORGET, (*slice_of_keys(self._slice), at - KEEP_S))
+        self._forgetting.sweep(connection, at, keys)
         return brought
 
 
-def _write(visit: Visit, drawn: Drawn, at: float, request: int | None) -> Drawn:
-    """Gather the row of an event, and the jobs of its files."""
+def _write(visit: Visit, drawn: Drawn, at: float, request: int | None, shared: Shared | None) -> Drawn:
+    """Gather an event, and the jobs of its files."""
     event = drawn.event
-    visit.event(drawn, at, request, pack(event))
+    visit.event(drawn, at, request, shared)
     for media in media_of(event):
         visit.files = True
         _want(visit.connection, event.account, media)

@@ -69,4 +69,4 @@ class Looking:
 def _entries(rows: Iterable[sqlite3.Row], after: int) -> Iterator[Entry]:
     """Read rows only as far as somebody asks: one may hold a thousand events."""
     for row in rows:
-        yield from entries_of(row["seq"], row["conversation"], row["data"], after)
+        yield from entries_of(row, after)

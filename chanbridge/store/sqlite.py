@@ -19,8 +19,9 @@ from chanbridge.store.files import Files
 from chanbridge.store.journal import Journal
 from chanbridge.store.outbox import Outbox
 from chanbridge.store.parked import ParkedItems
+from chanbridge.store.rekey import rekey
 
-VERSION = 3
+VERSION = 4
 _TO_2 = (
     "ALTER TABLE sending ADD COLUMN since REAL NOT NULL DEFAULT 0",
     "ALTER TABLE holds ADD COLUMN since REAL NOT NULL DEFAULT 0",
@@ -105,6 +106,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
     if version < VERSION:
         for statement in _steps(version):
             connection.execute(statement)
+        if 0 < version < 4:
+            rekey(connection)
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -15,6 +15,7 @@ from chanbridge.model.events import Event
 from chanbridge.store import blocks, marks, requests
 from chanbridge.store.base import Arrival, Entry
 from chanbridge.store.blocks import Block
+from chanbridge.store.said import Shared
 
 Stated = tuple[str, Conversation, Contact | None]
 """What decides where an event belongs: our account, the conversation and the contact that it names."""
@@ -69,14 +70,14 @@ class Visit:
         self._requests.append(requests.row_of(self.last_request, arrival, arrival.state, arrival.reason))
         return self.last_request
 
-    def event(self, drawn: Drawn, at: float, request: int | None, data: bytes) -> None:
-        """Gather an event."""
+    def event(self, drawn: Drawn, at: float, request: int | None, shared: Shared | None) -> None:
+        """Gather an event; ``shared``: what a plain message has in common with others."""
         seq, event, key = drawn
-        if self._events and self._events[-1].takes(key, request):
+        if self._events and self._events[-1].takes(key, request, shared):
             self._events[-1].seq = seq
-            self._events[-1].lines.append(data)
+            self._events[-1].events.append(event)
         else:
-            self._events.append(Block(seq, event.id, key, at, request, data))
+            self._events.append(Block(seq, key, at, request, event, shared))
             self.queued.setdefault(key, seq - 1)
 
     def window(self, key: str, until: float, by: str) -> None:

@@ -29,14 +29,19 @@ def unpack(line: bytes, account: str) -> Event:
         return decode_event(line)
     except Exception as error:
         known = _known(line)
-        return ProviderEvent(
-            id=known.id,
-            account=account,
-            sequence=known.sequence,
-            provider_type="unreadable",
-            error=f"cannot be read: {error}",
-            raw=Raw.of(line),
-        )
+        return unreadable(line, error, account, known.id, known.sequence)
+
+
+def unreadable(line: bytes, error: Exception, account: str, id: str, sequence: str) -> ProviderEvent:
+    """Make the event that stands for one that cannot be read."""
+    return ProviderEvent(
+        id=id,
+        account=account,
+        sequence=sequence,
+        provider_type="unreadable",
+        error=f"cannot be read: {error}",
+        raw=Raw.of(line),
+    )
 
 
 def _known(line: bytes) -> _Known:

@@ -5,9 +5,8 @@ import asyncio
 import pytest
 
 import chanbridge as cb
-from chanbridge.store.dedupe import SLICES
 from tests.channels import ADA, NOW
-from tests.store.samples import accepted, at, bring, lease, outgoing, said, status
+from tests.store.samples import accepted, at, bring, lease, outgoing, said, status, sweep_all
 
 DAY = 24 * 3600
 
@@ -73,7 +72,7 @@ async def test_dedupe_keys_live_eight_days_and_those_of_messages_for_good(store,
     order = cb.OrderPlaced(account="main", items=(), provider_id="order-TEST-1", time=NOW)
     await bring(store, order, said())
 
-    await store.journal.sweep(at(days * DAY), SLICES)
+    await sweep_all(store, at(days * DAY))
 
     assert len(await bring(store, order, now=at(days * DAY))) == new
     assert await bring(store, said(), now=at(days * DAY)) == []
@@ -84,7 +83,7 @@ async def test_a_request_that_may_be_run_again_does_not_repeat_what_was_good_in_
     order = cb.OrderPlaced(account="main", items=(), provider_id="order-TEST-1", time=NOW)
     broken = cb.ProviderEvent(account="main", provider_type="malformed", error="odd")
     await bring(store, order, broken, request=request, state="quarantined", reason="odd")
-    await store.journal.sweep(at(30 * DAY), SLICES)
+    await sweep_all(store, at(30 * DAY))
     [kept] = await store.journal.requests("quarantined")
 
     mended = await bring(store, order, said("Mended"), now=at(30 * DAY), replay=kept.id)
