@@ -31,9 +31,10 @@ class Seen:
 
     async def __call__(self, event: Any) -> None:
         self.handled += 1
-        if event.sequence <= self._last.get(event.key, ""):
+        key = event.message.conversation
+        if event.sequence <= self._last.get(key, ""):
             self.disordered += 1
-        self._last[event.key] = event.sequence
+        self._last[key] = event.sequence
 
 
 def bridged(folder: Path, seen: Seen, work: Any) -> Any:

@@ -30,10 +30,12 @@ def _ours(channel: AnyChannel, found: Sequence[Found]) -> tuple[list[Event], lis
     events: list[Event] = []
     wakes: list[Wake] = []
     others: dict[int, Event] = {}
+    ours = ""  # the id that the last of our events named
     for item in found:
         if isinstance(item, Wake):
             wakes.append(item)
-        elif not item.account_id or channel.owns(item.account_id):
+        elif item.account_id in ("", ours) or channel.owns(item.account_id):
+            ours = item.account_id
             events.append(msgspec.structs.replace(item, account=name))
         else:
             others[len(events) + len(others)] = item

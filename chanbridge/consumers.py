@@ -130,7 +130,8 @@ class Consumers:
         return {"running": running, "slow": sum(slow), "saturated": any(full) or any(stuck)}
 
     def _handle(self, entry: Entry, threads: Threads, watch: Watch) -> Awaitable[None]:
-        self._tell(entry.event)
+        if self._bridge.hooks.are_told:
+            self._tell(entry.event)
         handled: Awaitable[None] = self._bridge.handlers.run(entry.event, self._bridge, threads, watch)
         return handled
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import NamedTuple
 
 _log = logging.getLogger(__name__)
 
 
-class _Run(NamedTuple):
-    since: float
-    name: str
-    event: str
+class Run:
+    """One that has begun."""
+
+    __slots__ = ("event", "name", "since")
+
+    def __init__(self, since: float, name: str, event: str) -> None:
+        self.since = since
+        self.name = name
+        self.event = event
 
 
 class Watch:
@@ -22,8 +26,8 @@ class Watch:
     def __init__(self, slow_s: float, timeout_s: float = 0.0) -> None:
         self._slow_s = slow_s
         self._timeout_s = timeout_s
-        self._runs: dict[object, _Run] = {}  # the oldest first
-        self._slow: set[object] = set()
+        self._runs: dict[Run, None] = {}  # the oldest first
+        self._slow: set[Run] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -47,28 +51,31 @@ class Watch:
         async with asyncio.timeout(self._timeout_s):
             await work
 
-    def begin(self, name: str, event: str) -> object:
+    def begin(self, name: str, event: str) -> Run:
         """Begin to watch a run; give what `end` is to be told."""
         loop = asyncio.get_running_loop()
-        run = object()
-        self._runs[run] = _Run(loop.time(), name, event)
+        run = Run(loop.time(), name, event)
+        self._runs[run] = None
         if self._timer is None:
             self._timer = loop.call_later(self._slow_s, self._look, loop)
         return run
 
-    def end(self, run: object) -> None:
+    def end(self, run: Run) -> None:
         """Say that a run has ended."""
-        if self._runs.pop(run, None) is None:
+        if run in self._runs:
+            del self._runs[run]
+        else:
             self._slow.discard(run)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Tell of those that run long; come back when the next one would."""
         self._timer = None
         while self._runs:
-            run, (since, name, event) = next(iter(self._runs.items()))
-            if since + self._slow_s > loop.time():
-                self._timer = loop.call_at(since + self._slow_s, self._look, loop)
+            run = next(iter(self._runs))
+            if run.since + self._slow_s > loop.time():
+                self._timer = loop.call_at(run.since + self._slow_s, self._look, loop)
                 return
             del self._runs[run]
             self._slow.add(run)
-            _log.warning("handler.slow", extra={"handler": name, "event_id": event, "seconds": self._slow_s})
+            about = {"handler": run.name, "event_id": run.event, "seconds": self._slow_s}
+            _log.warning("handler.slow", extra=about)

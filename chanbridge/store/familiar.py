@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -37,7 +37,17 @@ def find(recall: Recall, event: MessageReceived) -> Place | None:
     return recall.find(event.account, where, sender.identities) if where and sender else None
 
 
-def wanted(event: MessageReceived) -> tuple[Place, Sequence[str]]:
+def strangers(recall: Recall, events: Iterable[MessageReceived]) -> list[tuple[Place, Sequence[str]]]:
+    """Give what plain events ask for whose place is not known; who says several things in turn asks once."""
+    missing, before = [], None
+    for event in events:
+        if event.message.sender is not before and find(recall, event) is None:
+            missing.append(_wanted(event))
+        before = event.message.sender
+    return missing
+
+
+def _wanted(event: MessageReceived) -> tuple[Place, Sequence[str]]:
     """Give the place that a plain event asks for, and the addresses that must lead there."""
     place = _place(event)
     return place, [known.address for known in stated_by(place.conversation, event)]

@@ -42,7 +42,7 @@ _NEW_QUEUE = (
 )
 
 
-class _Named(NamedTuple):
+class _Named(msgspec.Struct, gc=False):
     """An event with its dedupe key and its id, which is its message's, too, if it has one.
 
     All ids of a request are minted in the order of its events: a row is found by the first of them.
@@ -110,11 +110,10 @@ class Journal(Keeping):
 
     def _recall(self, connection: sqlite3.Connection, drafts: list[_Draft]) -> None:
         """Ask at once where all belong of whom we do not know that yet."""
-        recall = self.recall
         plain = [named.plain for draft in drafts for named in draft.named if named.plain is not None]
-        recall.look_up(
-            connection, [familiar.wanted(event) for event in plain if familiar.find(recall, event) is None]
-        )
+        strangers = familiar.strangers(self.recall, plain)
+        if strangers:
+            self.recall.look_up(connection, strangers)
 
     def _add_all(self, visit: Visit, draft: _Draft) -> tuple[list[Drawn], int]:
         """Add the events of an arrival; give what is new, and how many were known."""
@@ -130,17 +129,19 @@ class Journal(Keeping):
 
     def _add(self, visit: Visit, named: _Named, draft: _Draft) -> Iterable[Drawn] | None:
         """Add one event, unless it must wait for others. None: it is known already."""
-        event, key, id, has_message, plain = named
+        event, key, plain = named.event, named.key, named.plain
         if key in visit.fresh:
             visit.fresh.discard(key)  # the next one is a repeat
         elif not (is_timeless(event) and known_again(visit.connection, key, draft.now)):
             return None
         found = familiar.find(self.recall, plain) if plain is not None else None
         if plain is not None and found is not None:
-            return (self._add_familiar(visit, plain, found, id, draft),)
+            return (self._add_familiar(visit, plain, found, named.id, draft),)
         visit.write()  # what it asks for may be among that
         whole = segments.join(visit.connection, event, draft.now) if event.segment else event
-        return self._place(visit, whole, draft.arrival.at, draft.request, id, has_message) if whole else ()
+        if whole is None:
+            return ()
+        return self._place(visit, whole, draft.arrival.at, draft.request, named.id, named.message)
 
     def _add_familiar(
         self, visit: Visit, event: MessageReceived, place: Place, id: str, draft: _Draft
