@@ -139,5 +139,5 @@ class Arrivals:
             _log.error("placing.failed", extra=about)
             reason = f"cannot be placed: {type(error).__name__}"
             return Arrival(account=kept.account, at=at, state="quarantined", reason=reason, unplaced=kept.id)
-        arrival.unplaced = kept.id
+        arrival.request, arrival.unplaced = kept.request, kept.id
         return arrival

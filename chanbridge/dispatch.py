@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 LEASE_S = 60.0
 LEASE = dt.timedelta(seconds=LEASE_S)
 RENEW_S = 20.0
+RENEW = dt.timedelta(seconds=RENEW_S)
 POLL_S = 1.0
 MAX_WAIT_S = 3600.0
 
@@ -90,7 +91,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._held: set[str] = set()
         self._done: dict[str, int] = {}
-        self._kept = 0.0  # when the leases were renewed last
+        self._renewed = dt.datetime.fromtimestamp(0, dt.UTC)  # when the leases were, last
         self._flush = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -213,7 +214,7 @@ class Dispatcher:
 
     def _stood_still(self) -> bool:
         """Say whether leases may have lapsed since they were renewed: the process was stopped, or blocked."""
-        return abs(self._clock().timestamp() - self._kept) >= LEASE_S
+        return abs(self._clock() - self._renewed) >= LEASE
 
     async def _is_still_ours(self, conversation: str) -> bool:
         """Say whether nobody else has taken a conversation, and hold it on."""
@@ -284,9 +285,9 @@ class Dispatcher:
 
     async def _keep(self, now: dt.datetime) -> None:
         """Renew what is held, and bring near what a clock that was set back has put far away."""
-        if abs(now.timestamp() - self._kept) < RENEW_S:
+        if abs(now - self._renewed) < RENEW:
             return
         renew = self._store.renew
         await asyncio.gather(*(renew(self.consumer, self._owner, key, now + LEASE) for key in self._ours))
         await self._store.hasten(self.consumer, now, MAX_WAIT_S)
-        self._kept = now.timestamp()
+        self._renewed = now

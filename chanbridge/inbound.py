@@ -98,7 +98,7 @@ class Receiver:
         at = dt.datetime.fromtimestamp(kept.at, dt.UTC)
         parsed = parse(channel, kept.request)
         arrival = await self._arrivals.of(channel, kept.request, parsed, at, again=True)
-        arrival.replay = kept.id
+        arrival.request, arrival.replay = kept.request, kept.id
         return await self._keep(arrival)
 
     async def place(self, kept: Sequence[KeptRequest]) -> int:

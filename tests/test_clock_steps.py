@@ -27,7 +27,7 @@ async def forward(bridge, clock):
 
 async def let_it_lapse(bridge, clock):
     """Let one lease be over, as that of an event is whose request was suspended before it was written."""
-    bridge.runtime.consumers.dispatchers[0]._kept = clock().timestamp()
+    bridge.runtime.consumers.dispatchers[0]._renewed = clock()
     await bridge.runtime.store.engine.write(lambda c: c.execute("UPDATE pending SET until = 0, due = 0"))
     clock.forward(LOOK_S)
 

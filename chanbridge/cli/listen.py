@@ -182,7 +182,7 @@ def _record(file: IO[bytes], arrival: Arrival) -> None:
     from chanbridge.cli.inbox import recorded
     from chanbridge.redact import is_secret_header
 
-    if arrival.request is not None:
+    if arrival.request is not None and not (arrival.replay or arrival.unplaced):
         line = {"account": arrival.account, "at": arrival.at, **recorded(arrival.request)}
         line["headers"] = {
             name: value for name, value in line["headers"].items() if not is_secret_header(name)

@@ -32,7 +32,7 @@ class Arrival(msgspec.Struct, kw_only=True, gc=False):
 
     account: str
     at: dt.datetime
-    request: HttpRequest | None = None  # redacted
+    request: HttpRequest | None = None  # redacted; with `replay` or `unplaced` it is kept already
     events: list[Event] = []
     wakes: list[Wake] = []
     state: RequestState = "ok"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 from chanbridge.model.events import Event
-from chanbridge.store import said
+from chanbridge.store import requests, said
 from chanbridge.store.base import Entry
 from chanbridge.store.said import Shared
 from chanbridge.store.written import pack, unpack
@@ -25,16 +26,18 @@ _ADD = "INSERT INTO events (seq, id, conversation, at, request, data) VALUES (?,
 class Block:
     """A row that is being gathered. ``shared``: by its plain messages; None: it holds what is none."""
 
-    __slots__ = ("at", "events", "id", "key", "request", "seq", "shared")
+    __slots__ = ("at", "body", "events", "id", "key", "request", "seq", "shared")
 
     def __init__(
-        self, seq: int, key: str, at: float, request: int | None, event: Any, shared: Shared | None
-    ) -> None:
+        self, seq: int, key: str, at: float, request: int | None, body: bytes, event: Any,
+        shared: Shared | None,
+    ) -> None:  # fmt: skip
         self.seq = seq
         self.id = event.id
         self.key = key
         self.at = at
         self.request = request
+        self.body = body  # of the request
         self.shared = shared
         self.events = [event]
 
@@ -45,7 +48,7 @@ class Block:
     @property
     def data(self) -> bytes:
         """What it holds, as it is written."""
-        told = said.pack(self.shared, self.events) if self.shared else b""
+        told = said.pack(self.shared, self.events, self.body) if self.shared else b""
         return told or b"\n".join(map(pack, self.events))
 
 
@@ -56,12 +59,13 @@ def write(connection: sqlite3.Connection, blocks: Iterable[Block]) -> None:
     )
 
 
-def entries_of(row: sqlite3.Row, after: int = 0) -> Iterator[Entry]:
-    """Read the events of a row (seq, conversation, at, data) that come after a position."""
-    seq, key, at, data = row["seq"], row["conversation"], row["at"], row["data"]
+def entries_of(connection: sqlite3.Connection, row: sqlite3.Row, after: int = 0) -> Iterator[Entry]:
+    """Read the events of a row that come after a position."""
+    seq, key, data = row["seq"], row["conversation"], row["data"]
     account = unquote(key.partition("/")[0])
     if data.startswith(said.OPENING):
-        yield from (Entry(*found, key) for found in said.unpack(data, seq, at, account, after))
+        body = partial(requests.piece, connection, row["request"])
+        yield from (Entry(*found, key) for found in said.unpack(data, seq, row["at"], account, after, body))
         return
     lines = data.split(b"\n")
     for number, line in enumerate(lines, seq - len(lines) + 1):
@@ -72,7 +76,7 @@ def entries_of(row: sqlite3.Row, after: int = 0) -> Iterator[Entry]:
 def show_again(connection: sqlite3.Connection, seq: int, to: int, consumer: str) -> bool:
     """Write an event down once more under another number, for one consumer; False if it is gone."""
     row = connection.execute("SELECT * FROM events WHERE seq >= ? ORDER BY seq LIMIT 1", (seq,)).fetchone()
-    found = next(entries_of(row, seq - 1), None) if row else None
+    found = next(entries_of(connection, row, seq - 1), None) if row else None
     if found is None or found.seq != seq:
         return False
     connection.execute(
@@ -89,5 +93,5 @@ def find(connection: sqlite3.Connection, id: str) -> Event | None:
         "SELECT * FROM events WHERE id <= ? AND only_for = '' ORDER BY id DESC LIMIT ?", (id, NEAR)
     )
     named = id.encode()
-    events = (entry.event for row in rows if named in row["data"] for entry in entries_of(row))
+    events = (entry.event for row in rows if named in row["data"] for entry in entries_of(connection, row))
     return next((event for event in events if event.id == id), None)

@@ -21,8 +21,7 @@ LOOK_S = 1.0
 _NEXT = (
     "SELECT seq FROM events WHERE conversation = ? AND seq > ? AND only_for IN ('', ?) ORDER BY seq LIMIT ?"
 )
-
-
+_ROW = "SELECT * FROM events WHERE seq = ?"
 _DONE = (
     "DELETE FROM pending WHERE consumer = ?1 AND conversation = ?2 AND owner = ?3 AND NOT EXISTS"
     " (SELECT 1 FROM events WHERE conversation = ?2 AND seq > ?4 AND only_for IN ('', ?1))"
@@ -112,7 +111,7 @@ class Dispatch:
         if known is not None:
             self._kept -= len(known)
             return (entry for entry in known if entry.seq > after)
-        return entries_of(connection.execute("SELECT * FROM events WHERE seq = ?", (seq,)).fetchone(), after)
+        return entries_of(connection, connection.execute(_ROW, (seq,)).fetchone(), after)
 
     async def done(self, consumer: str, owner: str, positions: dict[str, int], now: dt.datetime) -> bool:
         """Write down how far conversations were handled, and give them back; say whether one has more."""

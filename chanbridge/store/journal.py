@@ -64,6 +64,12 @@ class _Draft(NamedTuple):
     named: list[_Named]
     later: bool = False
 
+    @property
+    def body(self) -> bytes:
+        """What the events were read from."""
+        request = self.arrival.request
+        return request.content if request is not None else b""
+
 
 class Journal(Keeping):
     """The journal on SQLite."""
@@ -119,6 +125,7 @@ class Journal(Keeping):
         """Add the events of an arrival; give what is new, and how many were known."""
         drawn: list[Drawn] = []
         duplicates = 0
+        visit.body = draft.body
         for named in draft.named:
             added = self._add(visit, named, draft)
             if added is None:

@@ -44,7 +44,7 @@ class Looking:
             else "SELECT * FROM events WHERE seq > ?2 AND ?1 = '' AND only_for = '' ORDER BY seq LIMIT ?3"
         )
         return await self._engine.read(
-            lambda c: list(islice(_entries(c.execute(sql, (conversation, after, limit)), after), limit))
+            lambda c: list(islice(_entries(c, c.execute(sql, (conversation, after, limit)), after), limit))
         )
 
     async def last(self) -> int:
@@ -66,7 +66,7 @@ class Looking:
         return {"quarantined": 0, "unowned": 0, **found}
 
 
-def _entries(rows: Iterable[sqlite3.Row], after: int) -> Iterator[Entry]:
+def _entries(connection: sqlite3.Connection, rows: Iterable[sqlite3.Row], after: int) -> Iterator[Entry]:
     """Read rows only as far as somebody asks: one may hold a thousand events."""
     for row in rows:
-        yield from entries_of(row, after)
+        yield from entries_of(connection, row, after)

@@ -24,6 +24,16 @@ def row_of(id: int, arrival: Arrival, state: RequestState = "ok", reason: str = 
     return id, arrival.account, at, request.method, request.url, headers, request.content, state, reason
 
 
+def piece(connection: sqlite3.Connection, id: int, first: int, after: int) -> bytes | None:
+    """Read some bytes of a body; None if its request is gone."""
+    try:
+        with connection.blobopen("requests", "body", id, readonly=True) as body:
+            body.seek(first)
+            return body.read(after - first)
+    except sqlite3.OperationalError:
+        return None
+
+
 def request_of(row: sqlite3.Row) -> KeptRequest:
     """Make a kept request of its row."""
     headers = Headers(msgspec.json.decode(row["headers"], type=dict[str, str]))

@@ -42,7 +42,7 @@ class Visit:
     """What a group knows and what it is about to write."""
 
     __slots__ = (
-        "_at", "_events", "_requests", "_windows", "connection", "conversation", "files", "fresh",
+        "_at", "_events", "_requests", "_windows", "body", "connection", "conversation", "files", "fresh",
         "last_event", "last_request", "menuless", "queued", "stated", "until",
     )  # fmt: skip
 
@@ -54,6 +54,7 @@ class Visit:
         self.menuless = menuless  # conversations without a menu to answer
         self.fresh: set[bytes] = set()  # dedupe keys that nobody knew
         self.files = False  # some are to be fetched
+        self.body = b""  # of the request that brings what comes next
         self.queued: dict[str, int] = {}  # conversations that every consumer is to look at, and from where
         self.last_event = marks.last(connection, "events")
         self.last_request = marks.last(connection, "requests")
@@ -77,7 +78,7 @@ class Visit:
             self._events[-1].seq = seq
             self._events[-1].events.append(event)
         else:
-            self._events.append(Block(seq, key, at, request, event, shared))
+            self._events.append(Block(seq, key, at, request, self.body, event, shared))
             self.queued.setdefault(key, seq - 1)
 
     def window(self, key: str, until: float, by: str) -> None:

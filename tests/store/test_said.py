@@ -32,22 +32,29 @@ def events(draw, sender):
     )  # fmt: skip
 
 
+def piece_of(body):
+    return lambda first, after: body[first:after]
+
+
 contacts = st.builds(
     cb.Contact, address=words.map("pigeon:{}".format), display_name=words,
     profile=st.dictionaries(words, words, max_size=2),
 )  # fmt: skip
 
 
-@given(st.data(), contacts, words, times, st.integers(0, 10**6))
-def test_what_is_written_is_read(data, sender, title, at, before):
+@given(st.data(), contacts, words, times, st.integers(0, 10**6), words)
+def test_what_is_written_is_read(data, sender, title, at, before, beside):
     bare = data.draw(st.lists(events(sender), min_size=1, max_size=5))
     where = cb.Conversation(address=sender.address, account="main", title=title)
     place = Place(where, ())
     placed = [said.placed(event, place, event.id, at, before + n) for n, event in enumerate(bare, 1)]
     at_most = data.draw(st.integers(before, before + len(bare)))
 
-    written = said.pack((where, sender), placed)
-    read = list(said.unpack(written, before + len(bare), at.timestamp(), "main", at_most))
+    there = [event.raw.content for event in bare if event.raw and data.draw(st.booleans())]
+    body = beside.encode().join([b"", *there, b""])
+
+    written = said.pack((where, sender), placed, body)
+    read = list(said.unpack(written, before + len(bare), at.timestamp(), "main", at_most, piece_of(body)))
 
     if written:  # what is to be hoisted is a CloudEvent a line
         assert read == [(int(event.sequence, 16), event) for event in placed][at_most - before :]
@@ -65,3 +72,53 @@ async def test_what_needs_more_care_lies_beside_it_as_a_cloudevent(store):
 
     assert [row[:1] for row in rows] == [b"[", b"{", b"{"]
     assert [entry.event for entry in await store.journal.events()] == told
+
+
+async def with_raw(store):
+    """Bring two messages whose payloads stand in the request that brings them, and one whose does not."""
+    body = b'{"messages": [{"id": "msg-TEST-1", "n": "\xc3\xa9"}, {"id": "msg-TEST-2"}]}'
+    payloads = ['{"id": "msg-TEST-1", "n": "é"}', '{"id": "msg-TEST-2"}', '{"id": "elsewhere"}']
+    events = [
+        text(f"Text {n}", id=f"msg-TEST-{n}").replace(raw=cb.Raw(body=payload))
+        for n, payload in enumerate(payloads, 1)
+    ]
+    request = cb.HttpRequest(method="POST", url="https://hooks.example.com/in/main", body=body)
+    return payloads, await bring(store, *events, request=request)
+
+
+async def rows(store):
+    return await store.engine.read(lambda c: [row[0] for row in c.execute("SELECT data FROM events")])
+
+
+async def test_a_payload_is_kept_once_and_read_from_the_request(store):
+    payloads, told = await with_raw(store)
+    [row] = await rows(store)
+    listed = [entry.event for entry in await store.journal.events()]
+
+    assert [row.count(b"request:"), row.count(b"elsewhere")] == [2, 1]
+    assert row.count(b"msg-TEST-1") == 2  # the provider's id, of event and message
+    assert [event.raw.body for event in listed] == payloads
+    assert listed == told
+
+
+async def test_a_payload_whose_request_is_gone_is_a_pointer_to_it(store):
+    payloads, told = await with_raw(store)
+    await store.engine.write(lambda c: c.execute("DELETE FROM requests"))
+    listed = [entry.event for entry in await store.journal.events()]
+
+    assert [event.raw.body for event in listed] == ["", "", payloads[2]]
+    assert [event.raw.ref.partition(":")[0] for event in listed] == ["request", "request", ""]
+    assert [event.message for event in listed] == [event.message for event in told]
+
+
+async def test_what_a_replay_brings_points_to_the_request_that_it_ran_again(store):
+    body = b'[{"id": "msg-TEST-1"}]'
+    request = cb.HttpRequest(method="POST", url="https://hooks.example.com/in/main", body=body)
+    await bring(store, request=request, state="quarantined", reason="odd")
+    [kept] = await store.journal.requests("quarantined")
+    event = text(id="msg-TEST-1").replace(raw=cb.Raw(body='{"id": "msg-TEST-1"}'))
+    told = await bring(store, event, request=kept.request, replay=kept.id)
+
+    assert b"request:1-21" in (await rows(store))[0]
+    assert [entry.event for entry in await store.journal.events()] == told
+    assert len(await store.journal.requests()) == 1
