@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import itertools
+import os
 import time
 from typing import Any
 
@@ -43,18 +45,27 @@ def body(messages: int = 1, *, person: int | None = None, people: int = PEOPLE) 
         "contacts": [
             {"profile": {"name": "Ada Test", "username": "ada.test"}, "wa_id": number, "user_id": user}
         ],
-        "messages": [_message(number, user, f"{first}.{i}") for i in range(messages)],
+        "messages": [_message(number, user) for _ in range(messages)],
     }
     change = {"field": "messages", "value": value}
     entry = {"id": "200000000000001", "changes": [change]}
     return msgspec.json.encode({"object": "whatsapp_business_account", "entry": [entry]})
 
 
-def _message(number: str, user: str, id: str) -> dict[str, Any]:
+def wamid(number: str) -> str:
+    """Write a new id of a message as WhatsApp's look: base64 of the person's number and random characters."""
+    drawn = b"TEST" + os.urandom(8).hex().upper().encode()
+    plain = (
+        b"\x1c\x18" + bytes([len(number)]) + number.encode() + b"\x15\x02\x00\x12\x18\x14" + drawn + b"\x00"
+    )
+    return f"wamid.{base64.b64encode(plain).decode()}"
+
+
+def _message(number: str, user: str) -> dict[str, Any]:
     return {
         "from": number,
         "from_user_id": user,
-        "id": f"wamid.TEST{id}",
+        "id": wamid(number),
         "timestamp": str(int(time.time())),
         "type": "text",
         "text": {"body": "Hello, the box came damaged. Can you help me?"},

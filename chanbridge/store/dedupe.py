@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import sqlite3
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import msgspec
 
@@ -36,13 +36,13 @@ def _key(account: str, id: str, identity: bytes) -> bytes:
 
     Ids often begin with what hardly changes: the person (WhatsApp), the time (X, Slack, Discord).
     """
-    half = min(len(id) // 2, _LONGEST)
-    return _neighbourhood(account, id[:half]) + hashlib.blake2b(identity, digest_size=12).digest()
+    beginning = id[: len(id) // 2]
+    return _neighbourhood(account, beginning[:_LONGEST]) + blake2b(identity, digest_size=12).digest()
 
 
 @functools.lru_cache(maxsize=1024)
 def _neighbourhood(account: str, beginning: str) -> bytes:
-    return hashlib.blake2b(f"{account}\n{beginning}".encode(), digest_size=4).digest()
+    return blake2b(f"{account}\n{beginning}".encode(), digest_size=4).digest()
 
 
 def _of_message(account: str, external: str) -> bytes:
