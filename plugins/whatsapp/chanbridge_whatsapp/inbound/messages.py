@@ -23,17 +23,18 @@ def message_events(scope: Scope, raw: cb.Raw) -> Events:
     if scope.number and item.from_ == scope.number:
         return _echo(scope, item, raw)
     sender = scope.contact(item.from_, item.from_user_id, item.from_parent_user_id)
-    events = HANDLERS.get(item.type, _said)(scope, item, raw, sender)
+    read = READERS.get(item.type)
+    if read is not None and (sender or item.group_id):
+        events = [received(scope, item, raw, sender, read(item, raw))]
+    else:
+        events = HANDLERS.get(item.type, _unknown)(scope, item, raw, sender)
     if item.referral is not None:
         events.append(referral(item, item.referral, fields(scope, item, raw, sender)))
     return events
 
 
-def _said(scope: Scope, item: Item, raw: cb.Raw, sender: cb.Contact | None) -> Events:
-    read = READERS.get(item.type) if sender or item.group_id else None
-    if read is None:
-        return [unknown(scope, item, raw, sender, item.type)]
-    return [received(scope, item, raw, sender, read(item, raw))]
+def _unknown(scope: Scope, item: Item, raw: cb.Raw, sender: cb.Contact | None) -> Events:
+    return [unknown(scope, item, raw, sender, item.type)]
 
 
 def echo_events(scope: Scope, raw: cb.Raw) -> Events:

@@ -45,16 +45,11 @@ def echoed(scope: Scope, item: Item, raw: cb.Raw, to: cb.Contact | None, parts: 
 
 def message(item: Item, sender: cb.Contact | None, parts: Parts) -> cb.Message:
     """Make the message that a contact said."""
-    plain = item.context is None and item.history_context is None
-    return _Message(
-        parts=parts,
-        direction="in",
-        origin="contact",
-        sender=sender,
-        external=(_External(id=item.id),) if item.id else (),
-        relation=None if plain else relation(item.context),
-        extra={} if plain else extensions(item),
-    )
+    external = (_External(id=item.id),) if item.id else ()
+    said = _Message(parts=parts, direction="in", origin="contact", sender=sender, external=external)
+    if item.context is None and item.history_context is None:
+        return said
+    return said.replace(relation=relation(item.context), extra=extensions(item))
 
 
 def relation(about: About | None) -> cb.Relation | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
@@ -15,8 +16,7 @@ from chanbridge_whatsapp.inbound.wire import Item, Metadata, Person, Profile, St
 BACKFILL = "history"
 _MILLISECONDS = 10**11  # a larger timestamp counts milliseconds
 _QUIRKY = tuple(f"{identity.CHANNEL}:+{country}" for country in identity.QUIRKY)
-_NOBODY = Profile()
-_Conversation = cb.Conversation  # bound once: `chanbridge` is lazy, and slow to ask
+_NOBODY, _NAMELESS = Person(), Profile()
 _from_timestamp = dt.datetime.fromtimestamp
 _seconds = msgspec.json.Decoder(dt.datetime, strict=False)  # a quarter of what int and fromtimestamp take
 
@@ -66,29 +66,14 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     people: list[Person] = []
     passive: cb.Passive | None = None
 
-    def person(self, wa_id: str, user_id: str) -> Person | None:
-        """Find who an id belongs to; where only one is named and the ids are missing, that one."""
-        people = self.people
-        for person in people:
-            if (user_id and person.user_id == user_id) or (wa_id and person.wa_id == wa_id):
-                return person
-        return people[0] if len(people) == 1 and not (wa_id or user_id) else None
-
     def contact(
         self, number: str | None, user_id: str | None, parent: str | None = None
     ) -> cb.Contact | None:
         """Build the contact of the ids an item names; None if it names nobody."""
-        wa_id, bsuid = identity.split(number, user_id)
-        person = self.person(wa_id, bsuid)
-        if person is not None:
-            wa_id, bsuid = wa_id or person.wa_id or "", bsuid or person.user_id or ""
-            parent = parent or person.parent_user_id
-        if not (wa_id or bsuid):
-            return None
-        if person is None:
-            return _contact(wa_id, bsuid, parent)
-        profile = person.profile or _NOBODY
-        return _contact(wa_id, bsuid, parent, profile.name, profile.username, person.identity_key_hash)
+        people = self.people
+        if len(people) == 1:
+            return _contact(number, user_id, parent, people[0])
+        return _contact(number, user_id, parent, person_of(people, *identity.split(number, user_id)))
 
     def sender(self, item: Item) -> cb.Contact | None:
         """Build the contact who sent an item."""
@@ -98,25 +83,41 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
         """Say where something belongs: in the group, else in the talk with the contact."""
         if group:
             return cb.Conversation(address=f"{identity.CHANNEL}:{group}", kind="group")
-        return _Conversation(address=contact.address) if contact else None
+        return _talk(contact.address) if contact else None
+
+
+@lru_cache(maxsize=4096)
+def _talk(address: str) -> cb.Conversation:
+    return cb.Conversation(address=address)
+
+
+def person_of(people: Sequence[Person], wa_id: str, user_id: str) -> Person | None:
+    """Find who an id belongs to; where only one is named and the ids are missing, that one."""
+    for person in people:
+        if (user_id and person.user_id == user_id) or (wa_id and person.wa_id == wa_id):
+            return person
+    return people[0] if len(people) == 1 and not (wa_id or user_id) else None
 
 
 @lru_cache(maxsize=4096)  # whoever writes once writes again
 def _contact(
-    wa_id: str,
-    user_id: str,
-    parent: str | None,
-    name: str | None = None,
-    username: str | None = None,
-    key_hash: str | None = None,
-) -> cb.Contact:
-    known = identity.identities(wa_id, user_id, parent)
+    number: str | None, user_id: str | None, parent: str | None, named: Person | None
+) -> cb.Contact | None:
+    wa_id, bsuid = identity.split(number, user_id)
+    person = person_of((named,), wa_id, bsuid) if named else None
+    if person is not None:
+        wa_id, bsuid = wa_id or person.wa_id or "", bsuid or person.user_id or ""
+        parent = parent or person.parent_user_id
+    if not (wa_id or bsuid):
+        return None
+    person, known = person or _NOBODY, identity.identities(wa_id, bsuid, parent)
+    profile = person.profile or _NAMELESS
     return cb.Contact(
         address=identity.address_of(known),
         identities=known,
-        display_name=name or "",
-        username=username.removeprefix("@") if username else "",
-        profile={"identity_key_hash": key_hash} if key_hash else {},
+        display_name=profile.name or "",
+        username=profile.username.removeprefix("@") if profile.username else "",
+        profile={"identity_key_hash": person.identity_key_hash} if person.identity_key_hash else {},
     )
 
 

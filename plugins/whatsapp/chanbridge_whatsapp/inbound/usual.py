@@ -39,25 +39,24 @@ def _at_once(body: wire.Body) -> list[Any] | None:
         if not entry.changes:
             return None
         for change in entry.changes:
-            if _is_odd(change):
-                return None
             value = change.value
+            if change.field not in _FIELDS or not (value.messages or value.statuses):
+                return None
             scope = scope_of(entry.id, change.field, value.metadata, value.contacts)
             for item in value.messages:
-                found += message_events(scope, _raw(item))
+                found += message_events(scope, _Raw(body=str(item, "utf-8")))
             for item in value.statuses:
-                found.append(status_event(scope, _raw(item)))
+                found.append(status_event(scope, _Raw(body=str(item, "utf-8"))))
     return found
 
 
 def _is_usual(body: wire.Body) -> bool:
     """Say whether a body holds nothing but messages and statuses."""
-    told = all(entry.changes and not any(map(_is_odd, entry.changes)) for entry in body.entry)
-    return told and body.object == OBJECT
-
-
-def _is_odd(change: wire.Change) -> bool:
-    return change.field not in _FIELDS or not (change.value.messages or change.value.statuses)
+    changes = [change for entry in body.entry for change in entry.changes]
+    told = all(
+        change.field in _FIELDS and (change.value.messages or change.value.statuses) for change in changes
+    )
+    return told and body.object == OBJECT and all(entry.changes for entry in body.entry)
 
 
 def _one_by_one(body: wire.Body) -> Iterator[Any]:
