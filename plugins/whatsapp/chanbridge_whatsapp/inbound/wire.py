@@ -234,11 +234,11 @@ class Status(Struct, frozen=True, gc=False):
     payment: dict[str, Any] | None = None
 
 
-class Value(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class Value(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
     """The usual ``value``; one that holds anything else is read key by key."""
 
-    metadata: Metadata
     messaging_product: str = ""
+    metadata: Metadata
     contacts: list[Person] = []
     messages: list[Raw] = []
     statuses: list[Raw] = []
