@@ -39,7 +39,7 @@ _list_of_raw = msgspec.json.Decoder(list[msgspec.Raw])
 def parse(content: bytes) -> Iterator[Any]:
     """Give every event of a webhook's body; what is no webhook at all is one `ProviderEvent`, too."""
     try:
-        body = wire.body.decode(content)
+        body = wire.read_body(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         mended = cb.with_whole_characters(content)  # else half of an emoji would cost every message
         return _any_body(content) if mended == content else parse(mended)
@@ -68,7 +68,7 @@ def _placed(
 
 
 def _entry(path: str, raw: msgspec.Raw) -> Any:
-    entry = wire.any_entry.decode(raw)
+    entry = wire.read_any_entry(raw)
     if not entry.changes:
         return cb.ProviderEvent(provider_type="entry", account_id=entry.id, time=moment(entry.time))
     places = [(f"{path}.changes[{index}]", change) for index, change in enumerate(entry.changes)]
@@ -76,10 +76,10 @@ def _entry(path: str, raw: msgspec.Raw) -> Any:
 
 
 def _change(entry: wire.AnyEntry, path: str, raw: msgspec.Raw) -> Any:
-    change = wire.any_change.decode(raw)
+    change = wire.read_any_change(raw)
     base: dict[str, Any] = {"account_id": entry.id, "time": moment(entry.time)}
     try:
-        value = wire.keys.decode(change.value)
+        value = wire.read_keys(change.value)
     except msgspec.ValidationError:  # no object: nothing that we know of
         return cb.ProviderEvent(provider_type=change.field, **base)
     scope = scope_of(entry.id, change.field, _metadata(value), _people(value))
@@ -126,7 +126,7 @@ def _items(scope: Scope, entry: wire.AnyEntry, key: str, path: str, content: msg
 
 def _standby(scope: Scope, entry: wire.AnyEntry, path: str, content: msgspec.Raw) -> Iterator[Any]:
     """Give the events of a conversation that another application has."""
-    value = wire.keys.decode(content)
+    value = wire.read_keys(content)
     inner = Scope(
         scope.account_id,
         field=scope.field,

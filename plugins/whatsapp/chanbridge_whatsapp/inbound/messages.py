@@ -12,14 +12,14 @@ from chanbridge_whatsapp.inbound.content import READERS, order_of, parts_of
 from chanbridge_whatsapp.inbound.interactive import button, interactive
 from chanbridge_whatsapp.inbound.said import Events, echoed, fields, message, received, unknown
 from chanbridge_whatsapp.inbound.scope import Scope
-from chanbridge_whatsapp.inbound.wire import Item, SystemNotice
+from chanbridge_whatsapp.inbound.wire import Item, SystemNotice, read_item
 
 NUMBER_CHANGES = ("user_changed_number", "customer_changed_number", "user_changed_user_id")
 
 
 def message_events(scope: Scope, raw: cb.Raw) -> Events:
     """Give the events of one item of ``messages[]``; one from our own number is an echo."""
-    item = wire.item.decode(raw.body or raw.content)
+    item = read_item(raw.body or raw.content)
     if scope.number and item.from_ == scope.number:
         return _echo(scope, item, raw)
     sender = scope.contact(item.from_, item.from_user_id, item.from_parent_user_id)
@@ -39,7 +39,7 @@ def _unknown(scope: Scope, item: Item, raw: cb.Raw, sender: cb.Contact | None) -
 
 def echo_events(scope: Scope, raw: cb.Raw) -> Events:
     """Give the events of one item of ``message_echoes[]``: the business wrote in its phone app."""
-    return _echo(scope, wire.item.decode(raw.body or raw.content), raw)
+    return _echo(scope, read_item(raw.body or raw.content), raw)
 
 
 def _echo(scope: Scope, item: Item, raw: cb.Raw) -> Events:
@@ -69,7 +69,7 @@ def _reaction(
 
 def _edit(scope: Scope, item: Item, raw: cb.Raw, contact: cb.Contact | None, by: Any = "contact") -> Events:
     edit = _needed(item.edit, "edit")
-    new = wire.item.decode(edit.message)
+    new = read_item(edit.message)
     parts = parts_of(new, raw)
     if parts is None:
         return [unknown(scope, item, raw, contact, f"edit.{new.type}")]

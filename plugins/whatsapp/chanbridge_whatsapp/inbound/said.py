@@ -17,8 +17,12 @@ OFTEN = 5  # "forwarded frequently" stands for this often, or more
 
 def received(scope: Scope, item: Item, raw: cb.Raw, sender: cb.Contact | None, parts: Parts) -> cb.Event:
     """Make the event of a message of the given parts."""
+    external = (_External(id=item.id),) if item.id else ()
+    said = _Message(parts=parts, direction="in", origin="contact", sender=sender, external=external)
+    if item.context is not None or item.history_context is not None:
+        said = said.replace(relation=relation(item.context), extra=extensions(item))
     return _MessageReceived(
-        message=message(item, sender, parts),
+        message=said,
         conversation=scope.conversation(sender, item.group_id),
         account_id=scope.account_id,
         provider_id=item.id,

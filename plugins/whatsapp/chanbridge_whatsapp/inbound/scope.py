@@ -18,14 +18,16 @@ _MILLISECONDS = 10**11  # a larger timestamp counts milliseconds
 _QUIRKY = tuple(f"{identity.CHANNEL}:+{country}" for country in identity.QUIRKY)
 _NOBODY, _NAMELESS = Person(), Profile()
 _from_timestamp = dt.datetime.fromtimestamp
-_seconds = msgspec.json.Decoder(dt.datetime, strict=False)  # a quarter of what int and fromtimestamp take
+_read_seconds = msgspec.json.Decoder(
+    dt.datetime, strict=False
+).decode  # a quarter of what int and fromtimestamp take
 
 
 def moment(stamp: Stamp) -> dt.datetime | None:
     """Read a time in seconds or milliseconds, as a number or as text; None if it is none."""
     if type(stamp) is str and len(stamp) == 10 and stamp.isdigit():  # seconds, as nearly always
         try:
-            return _seconds.decode(stamp)
+            return _read_seconds(stamp)
         except msgspec.DecodeError:  # digits that JSON does not know: a 0 in front, other scripts
             pass
     try:

@@ -7,10 +7,9 @@ from typing import Any, get_args
 
 import chanbridge as cb
 from chanbridge_whatsapp.errors import failure, problem_of
-from chanbridge_whatsapp.inbound import wire
 from chanbridge_whatsapp.inbound.calls import call_status
 from chanbridge_whatsapp.inbound.scope import Scope, moment
-from chanbridge_whatsapp.inbound.wire import Pricing, Status
+from chanbridge_whatsapp.inbound.wire import Pricing, Status, read_status
 from chanbridge_whatsapp.money import currency_of, minor, offset
 
 # Bound once: `chanbridge` is lazy, and slow to ask each time.
@@ -22,7 +21,7 @@ assert set(FACTS) <= set(get_args(cb.Fact))
 
 def status_event(scope: Scope, raw: cb.Raw) -> cb.Event:
     """Give the event of one item of ``statuses[]``."""
-    status = wire.status.decode(raw.body or raw.content)
+    status = read_status(raw.body or raw.content)
     contact = scope.contact(status.recipient_id, status.recipient_user_id, _parent(status))
     base = {
         "account_id": scope.account_id,

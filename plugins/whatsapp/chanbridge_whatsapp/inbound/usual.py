@@ -23,31 +23,25 @@ _PATH = "entry[%d].changes[%d].value.%s[]"
 
 def usual_events(body: wire.Body) -> Iterator[Any] | None:
     """Give the events of a usual body; None: it is another."""
-    try:
-        found = _at_once(body)
-    except Exception:  # an item fails: one by one, so that it takes no other with it
-        return _one_by_one(body) if _is_usual(body) else None
-    return None if found is None else iter(found)
-
-
-def _at_once(body: wire.Body) -> list[Any] | None:
-    """Give the events, unless the body turns out to hold anything else."""
     if body.object != OBJECT:
         return None
     found: list[Any] = []
-    for entry in body.entry:
-        if not entry.changes:
-            return None
-        for change in entry.changes:
-            value = change.value
-            if change.field not in _FIELDS or not (value.messages or value.statuses):
+    try:
+        for entry in body.entry:
+            for change in entry.changes:
+                value = change.value
+                if change.field not in _FIELDS or not (value.messages or value.statuses):
+                    return None
+                scope = scope_of(entry.id, change.field, value.metadata, value.contacts)
+                for item in value.messages:
+                    found += message_events(scope, _Raw(body=str(item, "utf-8")))
+                for item in value.statuses:
+                    found.append(status_event(scope, _Raw(body=str(item, "utf-8"))))
+            if not entry.changes:
                 return None
-            scope = scope_of(entry.id, change.field, value.metadata, value.contacts)
-            for item in value.messages:
-                found += message_events(scope, _Raw(body=str(item, "utf-8")))
-            for item in value.statuses:
-                found.append(status_event(scope, _Raw(body=str(item, "utf-8"))))
-    return found
+    except Exception:  # an item fails: one by one, so that it takes no other with it
+        return _one_by_one(body) if _is_usual(body) else None
+    return iter(found)
 
 
 def _is_usual(body: wire.Body) -> bool:

@@ -275,10 +275,10 @@ class AnyBody(Struct, frozen=True, gc=False):
     object: str = ""
 
 
-body = msgspec.json.Decoder(Body)
-any_body = msgspec.json.Decoder(AnyBody)
-any_entry = msgspec.json.Decoder(AnyEntry)
-any_change = msgspec.json.Decoder(AnyChange)
-keys = msgspec.json.Decoder(dict[str, Raw])
-item = msgspec.json.Decoder(Item)
-status = msgspec.json.Decoder(Status)
+# Bound methods: what is read for every item is looked up once.
+read_body = msgspec.json.Decoder(Body).decode
+read_any_entry = msgspec.json.Decoder(AnyEntry).decode
+read_any_change = msgspec.json.Decoder(AnyChange).decode
+read_keys = msgspec.json.Decoder(dict[str, Raw]).decode
+read_item = msgspec.json.Decoder(Item).decode
+read_status = msgspec.json.Decoder(Status).decode
