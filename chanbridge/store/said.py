@@ -68,7 +68,11 @@ def unpack(
     data: bytes, last: int, at: float, account: str, after: int, body: Piece
 ) -> Iterator[tuple[int, Event]]:
     """Read the events, numbered up to the last, of a row that was written at a time; those after a number."""
-    where, who, events = msgspec.json.decode(data)
+    try:
+        where, who, events = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        yield last, unreadable(data, error, account, "", sequence(last))
+        return
     recorded = dt.datetime.fromtimestamp(at, dt.UTC)
     first = last - len(events) + 1
     for number in range(max(first, after + 1), last + 1):
@@ -88,7 +92,7 @@ def _followed(raw: Raw, body: Piece) -> Raw:
     """Give a payload that was pointed to; the pointer if the request is gone."""
     pointer = _PLACE.fullmatch(raw.ref) if raw.ref else None
     payload = body(*map(int, pointer.groups())) if pointer else None
-    return raw if payload is None else replace(raw, body=payload.decode(), ref="")
+    return raw if payload is None else replace(raw, body=payload.decode(errors="replace"), ref="")
 
 
 def _whole(document: Any, where: Any, who: Any, recorded: dt.datetime, number: int) -> MessageReceived:

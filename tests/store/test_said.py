@@ -122,3 +122,12 @@ async def test_what_a_replay_brings_points_to_the_request_that_it_ran_again(stor
     assert b"request:1-21" in (await rows(store))[0]
     assert [entry.event for entry in await store.journal.events()] == told
     assert len(await store.journal.requests()) == 1
+
+
+async def test_a_row_that_cannot_be_read_is_an_event_that_says_so(store):
+    await bring(store, text(id="msg-TEST-1"))
+    await store.engine.write(lambda c: c.execute("UPDATE events SET data = substr(data, 1, 40)"))
+    [entry] = await store.journal.events()
+
+    assert (entry.event.provider_type, entry.event.account, entry.seq) == ("unreadable", "main", 1)
+    assert entry.event.raw.content.startswith(b'[{"address"')
