@@ -282,6 +282,7 @@ class Capabilities(Model, kw_only=True):
     idempotency: Idempotency = Idempotency()
     limits: Limits = Limits()
     reply_matching: ReplyMatching = ReplyMatching()
+    details: dict[str, tuple[str, ...]] = {}  # what is shown beside a kind's words: {"media": ("alt",)}
     replaced_by: tuple[str, ...] = ()  # an override without these is laid over each step; none: any replaces
 
     def level(self, kind: str) -> Level:

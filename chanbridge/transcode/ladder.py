@@ -12,6 +12,7 @@ from chanbridge.model.errors import ErrorCode, Fix, Unsupported
 from chanbridge.model.message import Message, Relation
 from chanbridge.model.naming import with_ids
 from chanbridge.model.parts import Template, Text
+from chanbridge.transcode import details
 from chanbridge.transcode.email import as_mail
 from chanbridge.transcode.forms import Form, all_ids, drafts
 from chanbridge.transcode.plan import (
@@ -203,6 +204,7 @@ def _is_size(loss: Loss) -> bool:
 def _candidate(work: Work, message: Message, form: Form) -> _Candidate:
     found = as_mail(work, form) if work.capabilities.email else drafts(work, form)
     losses = [loss for draft in found for loss in draft.losses]
+    losses += details.losses(work, form, found)
     if form.path:
         losses = [*_of_alternative(work, message, form), *losses]
         found = _standing_for(message, found)

@@ -148,6 +148,7 @@ MMS = SMS.replace(
 EMAIL = Capabilities(
     channel="email",
     text=TextLimits(dialect="html"),
+    details={"media": ("alt",)},
     media={
         role: _media(by=("inline",))
         for role in ("image", "video", "audio", "voice", "animation", "sticker", "document")
