@@ -200,6 +200,7 @@ class WindowLimits(Model, kw_only=True):
     outside: Literal["free", "template", "tag", "reject"] = "free"
     max_consecutive: int | None = None
     opened_by: tuple[str, ...] = ()  # an override with one of these goes out as if it were open
+    open_to: tuple[str, ...] = ()  # and so does a message of one of these categories
 
 
 class Addressing(Model, kw_only=True):

@@ -94,6 +94,8 @@ class _Candidate(NamedTuple):
 def _planned(
     message: Message, capabilities: Capabilities, policy: Policy, situation: Situation, channel: str
 ) -> Plan:
+    if message.category in capabilities.window.open_to:
+        situation = situation.replace(window_open=True)
     override: Any = message.overrides.get(channel)
     if override is not None and _stands_for_parts(override, capabilities):
         return _overridden(message, override, capabilities, policy, situation)

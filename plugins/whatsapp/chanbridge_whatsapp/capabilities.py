@@ -88,6 +88,8 @@ _RECEIPTS = cb.Receipts(
     failed="native",
     failure_reasons=True,
 )
+DIRECT_SEND = ("utility", "authentication")
+"""Categories of messages that are no templates and may yet go out while the window is closed."""
 _WINDOW = cb.WindowLimits(
     kind="rolling",
     seconds=24 * 3600,
@@ -190,3 +192,8 @@ GROUP = cb.Capabilities(
     replaced_by=("type",),
 )
 CAPABILITIES = {"direct": DIRECT, "group": GROUP}
+
+
+def opened(record: cb.Capabilities) -> cb.Capabilities:
+    """Give the record of an account that is admitted to Direct Send."""
+    return record.replace(window=record.window.replace(open_to=DIRECT_SEND))

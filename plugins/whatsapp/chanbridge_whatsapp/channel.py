@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import chanbridge as cb
 from chanbridge_whatsapp import identity, inbound, outbound
-from chanbridge_whatsapp.capabilities import CAPABILITIES
+from chanbridge_whatsapp.capabilities import CAPABILITIES, opened
 from chanbridge_whatsapp.checks import findings
 from chanbridge_whatsapp.config import WhatsAppConfig
 from chanbridge_whatsapp.errors import error_of
@@ -34,6 +34,10 @@ class WhatsApp(cb.Channel[WhatsAppConfig]):
 
     def variant(self, to: cb.Conversation) -> str:
         return "group" if to.kind == "group" or identity.is_group(to.id) else "direct"
+
+    def capabilities_for(self, to: cb.Conversation) -> cb.Capabilities:
+        record = super().capabilities_for(to)
+        return opened(record) if self.config.direct_send and self.variant(to) == "direct" else record
 
     def normalise(self, id: str) -> str:
         return identity.normalise(id)

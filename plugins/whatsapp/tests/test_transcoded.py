@@ -171,6 +171,25 @@ def test_only_a_direct_send_goes_out_as_words_while_the_window_is_closed(channel
     assert body({"recipient_identity_key_hash": "TEST"})["template"]["name"] == "order_shipped"
 
 
+@pytest.mark.parametrize(
+    ("direct_send", "category", "kind"),
+    [(True, "utility", "text"), (True, None, "template"), (False, "utility", "template")],
+)
+def test_an_account_with_direct_send_says_words_of_a_category_while_the_window_is_closed(
+    account, direct_send, category, kind
+):
+    channel = account(direct_send=direct_send)
+    to, closed = cb.Conversation(address="whatsapp:+12025550123"), Situation(window_open=False)
+    template = cb.Template(name="order_shipped", language="en")
+    message = cb.Message.text("Shipped", alternatives=(cb.Alternative(parts=(template,)),), category=category)
+
+    plan = transcode(message, channel.capabilities_for(to), situation=closed, channel="whatsapp")
+    [body] = bodies(channel, plan, to)
+
+    assert body["type"] == kind
+    assert body.get("category") == ("utility" if kind == "text" else None)
+
+
 def test_what_was_tapped_is_what_was_offered(channel, step, webhook):
     message = cb.Message.text("Pick", quick_replies=["Refund", "Replace", "Neither"])
     [planned] = transcode(message, DIRECT, channel="whatsapp").steps

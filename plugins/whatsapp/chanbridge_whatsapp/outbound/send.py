@@ -9,12 +9,12 @@ import msgspec
 import chanbridge as cb
 from chanbridge_whatsapp import identity
 from chanbridge_whatsapp.api import number_url
+from chanbridge_whatsapp.capabilities import DIRECT_SEND
 from chanbridge_whatsapp.config import WhatsAppConfig
 from chanbridge_whatsapp.outbound.address import recipient
 from chanbridge_whatsapp.outbound.content import content
 
 CORRELATION_MAX = 512
-DIRECT = ("utility", "authentication")
 TYPES = {
     "text", "image", "video", "audio", "document", "sticker", "location", "contacts", "interactive",
     "template",
@@ -57,7 +57,7 @@ def head(config: WhatsAppConfig, step: cb.Step) -> dict[str, Any]:
         found["context"] = {"message_id": step.reply_to.external}
     if step.key:
         found["biz_opaque_callback_data"] = step.key[:CORRELATION_MAX]
-    if config.direct_send and step.category in DIRECT and not _template(step):
+    if config.direct_send and step.category in DIRECT_SEND and not _template(step):
         found["category"] = step.category
     return found
 
