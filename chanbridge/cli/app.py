@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from chanbridge.cli import COMMANDS, overview
+from chanbridge.cli.common import DONE, FAILED, INTERRUPTED, LATER, USAGE
 from chanbridge.cli.output import NoOutput, discard_output, end_line
 from chanbridge.model.errors import (
     ChanbridgeError,
@@ -22,8 +23,6 @@ from chanbridge.model.errors import (
     Unsupported,
     ValidationError,
 )
-
-DONE, FAILED, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
 
 # click 8.1 has none: it prints the help by itself
 _ASKS_FOR_HELP: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from chanbridge.registry import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
+DONE, FAILED, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
+"""Exit codes."""
 
 
 class Failed(click.ClickException):
@@ -21,6 +23,18 @@ class Failed(click.ClickException):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.ctx = click.get_current_context(silent=True)
+
+
+class NotNow(Failed):
+    """The command may do it later."""
+
+    exit_code = LATER
+
+
+class Misused(Failed):
+    """The command cannot ever do it."""
+
+    exit_code = USAGE
 
 
 def config_options(function: F) -> F:

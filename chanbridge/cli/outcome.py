@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import click
 
+from chanbridge.cli.common import FAILED, INTERRUPTED, LATER
 from chanbridge.cli.output import NoOutput, discard_output, note, print_json
 from chanbridge.model.errors import SendError
 from chanbridge.model.events import Fact
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 2.0
 WAITS = ("queued", *(fact for fact in get_args(Fact) if fact not in {"failed", "expired", "canceled"}))
-FAILED, LATER, INTERRUPTED = 1, 75, 130
 _KEPT = "the message is kept and may have gone out"
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from chanbridge.cli.common import Failed
+from chanbridge.cli.common import Misused, NotNow
 from chanbridge.cli.output import end_line
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ def bind(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        raise Failed(f"--port: {host}:{port} cannot be listened on: {error.strerror}") from error
+        taken = error.errno == errno.EADDRINUSE
+        mend = "stop what has it, or take another port" if taken else "name another host or port"
+        said = f"--port: {host}:{port} cannot be listened on: {error.strerror}: {mend}"
+        raise (NotNow if taken else Misused)(said) from error
     return listening
 
 

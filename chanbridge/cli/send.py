@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from chanbridge.cli.common import account_for, account_option, config_options, new_registry, settings_of
+from chanbridge.cli.common import (
+    INTERRUPTED,
+    account_for,
+    account_option,
+    config_options,
+    new_registry,
+    settings_of,
+)
 from chanbridge.cli.compose import Wanted, compose
-from chanbridge.cli.outcome import INTERRUPTED, WAITS, Sought, outcome, refuse_untold
+from chanbridge.cli.outcome import WAITS, Sought, outcome, refuse_untold
 from chanbridge.model.parts import TemplateCategory
 
 if TYPE_CHECKING:

@@ -33,9 +33,9 @@ def test_a_port_that_is_taken_is_named(start):
     process = start("listen", "--port", port).process
     _, err = process.communicate(timeout=PATIENCE_S)
 
-    assert process.returncode == 1
+    assert process.returncode == 75
     said = f"chanbridge listen: --port: 127.0.0.1:{port} cannot be listened on: Address already in use"
-    assert err.decode().splitlines() == [said]
+    assert err.decode().splitlines() == [f"{said}: stop what has it, or take another port"]
 
 
 def test_a_sandbox_is_wired_to_its_bridge_and_another_process_sends_through_it(start, tmp_path):
