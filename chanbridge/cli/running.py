@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from chanbridge.cli.common import Misused, NotNow
+from chanbridge.cli.common import Failed, Misused, NotNow
 from chanbridge.cli.output import end_line
 
 if TYPE_CHECKING:
