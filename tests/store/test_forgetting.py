@@ -57,7 +57,7 @@ def test_going_round_forgets_all_that_is_old_and_nothing_else(keys, pace):
 
 async def test_a_sweep_keeps_up_with_what_comes(store):
     """However much comes between two sweeps, more than that is looked through."""
-    await plant(store, [bytes([n]) for n in range(200)])
+    await plant(store, [bytes([0, 0, n]) for n in range(200)])  # before those that come
     store.journal._forgetting._next = b""
     await store.journal.sweep(NOW, 1)
     await bring(store, *(said(id=f"msg-TEST-{n}") for n in range(50)))
