@@ -18,24 +18,29 @@ _LONGEST = 64
 """Of how many characters of an id, at most, its neighbourhood is made."""
 
 
-def dedupe_key(event: Event, account: str = "") -> bytes:
-    """Give the key of an event, 16 bytes. ``account``: whose it is, where the event does not say."""
+def dedupe_key(event: Event, account: str = "", *, plain: bool = False) -> bytes:
+    """Give the key of an event, 16 bytes.
+
+    ``account``: whose it is, where the event does not say. ``plain``: as in stores older than schema 4.
+    """
     account = account or event.account
     if type(event) is MessageReceived and event.provider_id and event.segment is None:
-        return external_key(account, event.provider_id)
-    return _key(account, *identity(event, account))
+        return external_key(account, event.provider_id, plain=plain)
+    return _key(account, *_identity(event, account), plain)
 
 
-def external_key(account: str, external: str) -> bytes:
+def external_key(account: str, external: str, *, plain: bool = False) -> bytes:
     """Give the dedupe key of a message by the provider's id: a message is found by it, too."""
-    return _key(account, external, _of_message(account, external))
+    return _key(account, external, _of_message(account, external), plain)
 
 
-def _key(account: str, id: str, identity: bytes) -> bytes:
+def _key(account: str, id: str, identity: bytes, plain: bool) -> bytes:
     """Make a key: those of ids that begin alike lie side by side, so that they share pages of the store.
 
     Ids often begin with what hardly changes: the person (WhatsApp), the time (X, Slack, Discord).
     """
+    if plain:
+        return blake2b(identity, digest_size=16).digest()
     beginning = id[: len(id) // 2]
     return _neighbourhood(account, beginning[:_LONGEST]) + blake2b(identity, digest_size=12).digest()
 
@@ -67,7 +72,7 @@ def is_timeless(event: Event) -> bool:
     return not event.provider_id and event.time is None and not isinstance(event, MessageStatus)
 
 
-def identity(event: Event, account: str) -> tuple[str, bytes]:
+def _identity(event: Event, account: str) -> tuple[str, bytes]:
     """Say what tells an event from all others, and the id in that (empty: it has none)."""
     named: tuple[str, ...]
     match event:

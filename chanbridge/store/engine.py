@@ -46,6 +46,7 @@ class Engine:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.undone: Callable[[], None] = lambda: None  # told when work is rolled back
+        self.check: Callable[[sqlite3.Connection], object] = lambda _: None  # raises if no work may be done
         self._open = False
         self._closing: asyncio.Task[None] | None = None
         self._queue: deque[Job] = deque()
@@ -210,6 +211,7 @@ class Engine:
     def _run(self) -> None:
         group = [self._alone.popleft()] if self._alone else jobs.take(self._queue)
         try:
+            self.check(self._writer)
             done = jobs.do(group, self._writer)
         except BaseException as error:  # every caller must get its answer
             self._undo()

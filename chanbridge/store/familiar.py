@@ -20,7 +20,9 @@ def plain(event: Event) -> MessageReceived | None:
     if type(event) is not MessageReceived or event.segment or event.context or event.passive or event.window:
         return None
     where, message = event.conversation, event.message
-    if where is None or where.kind != "direct" or where.thread or message.relation or message.sender is None:
+    if where is None or where.kind != "direct" or where.thread or where.extra or where.window:
+        return None
+    if message.relation or message.sender is None:
         return None
     return event
 

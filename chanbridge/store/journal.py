@@ -20,7 +20,7 @@ from chanbridge.model.ids import new_id
 from chanbridge.model.media import Media
 from chanbridge.model.message import Message
 from chanbridge.model.parts import Card, Carousel, Link, MediaPart, Part, Story, Text
-from chanbridge.store import familiar, replies, said, segments, unplaced
+from chanbridge.store import familiar, marks, replies, said, segments, unplaced
 from chanbridge.store.base import Arrival, Entry, Room, Stored, file_key, sequence
 from chanbridge.store.dedupe import dedupe_key, is_timeless, known_again, new_keys
 from chanbridge.store.engine import Engine
@@ -30,7 +30,7 @@ from chanbridge.store.lookup import rows
 from chanbridge.store.places import place
 from chanbridge.store.recall import Place, Recall
 from chanbridge.store.replies import Matching
-from chanbridge.store.said import Shared
+from chanbridge.store.said import Body, Shared
 from chanbridge.store.targets import about, at_home
 from chanbridge.store.visit import Drawn, Visit, entries
 from chanbridge.store.written import unpack
@@ -83,6 +83,11 @@ class Journal(Keeping):
         self.windows: dict[str, int | None] = {}  # account -> seconds that a message opens
         self.matching: dict[str, Matching] = {}  # account -> how far its words are matched
 
+    def attach(self, connection: sqlite3.Connection) -> None:
+        """Begin to work on a store."""
+        self.recall.attach(connection)
+        self.plain_keys = marks.last(connection, "plain_keys") > 0
+
     def forget(self) -> None:
         """Forget what was remembered: it may have been undone."""
         super().forget()
@@ -94,7 +99,7 @@ class Journal(Keeping):
 
     def _append(self, arrivals: list[Arrival], connection: sqlite3.Connection) -> list[Stored]:
         self.recall.begin(connection)
-        visit = Visit(connection, self.recall.menuless)
+        visit = Visit(connection, self.recall.menuless, plain_keys=self.plain_keys)
         behind = unplaced.are_some(connection)
         ids = iter(new_id.many(sum(len(arrival.events) for arrival in arrivals)))
         drafts = [_draft(visit, arrival, behind, ids) for arrival in arrivals]
@@ -125,7 +130,7 @@ class Journal(Keeping):
         """Add the events of an arrival; give what is new, and how many were known."""
         drawn: list[Drawn] = []
         duplicates = 0
-        visit.body = draft.body
+        visit.body = Body(draft.body)
         for named in draft.named:
             added = self._add(visit, named, draft)
             if added is None:
@@ -294,12 +299,16 @@ def _draft(visit: Visit, arrival: Arrival, behind: bool, ids: Iterator[str]) -> 
         return _Draft(arrival, now, request, [], later=True)
     _beside(connection, arrival, now)
     request = _keep_request(visit, arrival)
-    return _Draft(arrival, now, request, [_name(event, next(ids)) for event in arrival.events])
+    return _Draft(
+        arrival, now, request, [_name(event, next(ids), visit.plain_keys) for event in arrival.events]
+    )
 
 
-def _name(event: Event, id: str) -> _Named:
+def _name(event: Event, id: str, plain_keys: bool) -> _Named:
     plain = familiar.plain(event)
-    return _Named(event, dedupe_key(event), id, plain is not None or _has_message(event), plain)
+    return _Named(
+        event, dedupe_key(event, plain=plain_keys), id, plain is not None or _has_message(event), plain
+    )
 
 
 def _has_message(event: Event) -> bool:

@@ -37,6 +37,7 @@ class Keeping(Looking):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self._recent = Recent()
+        self.plain_keys = False  # as a store older than schema 4 has them: all that it knows stays known
 
     def forget(self) -> None:
         """Forget what was remembered: it may have been undone."""
@@ -44,7 +45,8 @@ class Keeping(Looking):
 
     def keep(self, arrival: Arrival, told: Callable[[Stored], None] | None = None) -> Awaitable[Stored]:
         """Keep a request, to be placed later, unless all of its events are known."""
-        return self._engine.write_with_others(self._keep, (arrival, _keys(arrival)), 1, told)
+        keys = _keys(arrival, plain=self.plain_keys)
+        return self._engine.write_with_others(self._keep, (arrival, keys), 1, told)
 
     def _keep(self, group: list[Kept], connection: sqlite3.Connection) -> list[Stored]:
         known = self._known(connection, group)
@@ -92,10 +94,12 @@ def leave(connection: sqlite3.Connection, last: int, new: Sequence[Arrival]) -> 
         marks.advance(connection, "requests", ids[-1])
 
 
-def _keys(arrival: Arrival) -> list[bytes]:
+def _keys(arrival: Arrival, *, plain: bool) -> list[bytes]:
     """Give the dedupe keys of an arrival's events; none if one of them could come twice and be new."""
     account, events = arrival.account, arrival.events
-    return [] if any(map(is_timeless, events)) else [dedupe_key(event, account) for event in events]
+    if any(map(is_timeless, events)):
+        return []
+    return [dedupe_key(event, account, plain=plain) for event in events]
 
 
 def _unplaced(limit: int, connection: sqlite3.Connection) -> list[KeptRequest]:

@@ -1,11 +1,11 @@
-"""Numbers that only grow: the last one given to an event, to a request."""
+"""Numbers that only grow: the last one given to an event, to a request; and whether old keys hold."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import Literal
 
-Mark = Literal["events", "requests"]
+Mark = Literal["events", "requests", "plain_keys"]
 
 
 def last(connection: sqlite3.Connection, mark: Mark) -> int:

@@ -24,10 +24,14 @@ def row_of(id: int, arrival: Arrival, state: RequestState = "ok", reason: str = 
     return id, arrival.account, at, request.method, request.url, headers, request.content, state, reason
 
 
-def piece(connection: sqlite3.Connection, id: int, first: int, after: int) -> bytes | None:
-    """Read some bytes of a body; None if its request is gone."""
+def piece(connection: sqlite3.Connection, id: int | None, first: int, after: int) -> bytes | None:
+    """Read some bytes of a body; None if it does not hold them (any more), or its request is gone."""
+    if id is None:
+        return None
     try:
         with connection.blobopen("requests", "body", id, readonly=True) as body:
+            if not first < after <= len(body):
+                return None
             body.seek(first)
             return body.read(after - first)
     except sqlite3.OperationalError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -24,7 +24,10 @@ from chanbridge.store.base import sequence
 from chanbridge.store.recall import Place
 from chanbridge.store.written import unreadable
 
+S = TypeVar("S", bound=msgspec.Struct)
 OPENING = b"["
+_MISSES = 3
+"""So many payloads that are not in the body, and no more are looked for there."""
 _POINTER = "request:"
 _PLACE = re.compile(rf"{_POINTER}(\d+)-(\d+)")
 Piece = Callable[[int, int], bytes | None]
@@ -33,35 +36,54 @@ Shared = tuple[Conversation | None, Contact | None]
 """What the messages of a row have in common: where they belong, and who said them."""
 
 
-def pack(shared: Shared, events: Sequence[MessageReceived], body: bytes) -> bytes:
+class Body:
+    """The body of a request, in which payloads are looked for: in their order, and while they are there."""
+
+    __slots__ = ("_content", "_end", "_misses")
+
+    def __init__(self, content: bytes = b"") -> None:
+        self._content = content
+        self._end = 0
+        self._misses = 0
+
+    def find(self, payload: bytes) -> tuple[int, int] | None:
+        """Say where a payload stands behind the last one that was found; None: not there."""
+        if self._misses >= _MISSES:  # each would look through all of it
+            return None
+        first = self._content.find(payload, self._end)
+        if first < 0:
+            self._misses += 1
+            return None
+        self._end = first + len(payload)
+        return first, self._end
+
+
+def pack(shared: Shared, events: Sequence[MessageReceived], body: Body) -> bytes:
     """Write placed plain messages (see `familiar`) that share these, and that a body brought.
 
     Nothing where they need more care.
     """
-    end = 0
-    bare = []
-    for event in events:
-        raw, end = _pointer(event.raw, body, end)
-        bare.append(_bare(event, raw))
-    written = wire.dump([*shared, bare])
+    if any(event.raw and event.raw.ref for event in events):  # a plugin's own: it could look like ours
+        return b""
+    written = wire.dump([*shared, [_bare(event, body) for event in events]])
     return written if wire.is_plain(written) else b""
 
 
-def _bare(event: MessageReceived, raw: Raw | None) -> MessageReceived:
+def _bare(event: MessageReceived, body: Body) -> MessageReceived:
     said = replace(event.message, id="", account="", channel="", conversation="", sender=None)
-    return replace(event, account="", conversation=None, raw=raw, recorded_at=None, sequence="", message=said)
+    raw, attributes = _pointer(event.raw, body), event.attributes or {}
+    return replace(
+        event, account="", conversation=None, raw=raw, recorded_at=None, sequence="", message=said,
+        attributes=attributes,
+    )  # fmt: skip
 
 
-def _pointer(raw: Raw | None, body: bytes, start: int) -> tuple[Raw | None, int]:
-    """Point to where a payload stands in a body from a place on, if it does; say where it ends."""
-    if raw is None or not raw.body:
-        return raw, start
-    payload = raw.body.encode()
-    first = body.find(payload, start)
-    if first < 0:
-        return raw, start
-    end = first + len(payload)
-    return replace(raw, body="", ref=f"{_POINTER}{first}-{end}"), end
+def _pointer(raw: Raw | None, body: Body) -> Raw | None:
+    """Point to where a payload stands in a body, if it does."""
+    if raw is None or not raw.body or raw.ref:
+        return raw
+    found = body.find(raw.body.encode())
+    return replace(raw, body="", ref=f"{_POINTER}{found[0]}-{found[1]}") if found else raw
 
 
 def unpack(
@@ -98,13 +120,21 @@ def _followed(raw: Raw, body: Piece) -> Raw:
 def _whole(document: Any, where: Any, who: Any, recorded: dt.datetime, number: int) -> MessageReceived:
     try:
         event = reading.build(MessageReceived, document)
-        place, sender = Place(reading.build(Conversation, where), ()), reading.build(Contact, who)
+        place = Place(_part("conversation", Conversation, where), ())
+        sender = _part("message.sender", Contact, who)
     except ValidationError as error:
         raise reading.under("data", error) from None
     said = replace(event.message, sender=sender)
     return placed(
         replace(event, account=place.conversation.account, message=said), place, event.id, recorded, number
     )
+
+
+def _part(name: str, type: type[S], document: Any) -> S:
+    try:
+        return reading.build(type, document)
+    except ValidationError as error:
+        raise reading.under(name, error) from None
 
 
 def placed(event: MessageReceived, place: Place, id: str, at: dt.datetime, seq: int) -> MessageReceived:

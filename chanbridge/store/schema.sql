@@ -19,7 +19,7 @@ CREATE TABLE unplaced (                    -- those of which nothing has been pl
 ) STRICT;
 
 CREATE TABLE marks (                       -- numbers that only grow
-    name TEXT PRIMARY KEY,                 -- events, requests
+    name TEXT PRIMARY KEY,                 -- events, requests; plain_keys: of a file older than schema 4
     last INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chanbridge.model.errors import ConfigError
 from chanbridge.store import database
 from chanbridge.store.base import Store
 from chanbridge.store.cursors import Cursors
@@ -19,7 +20,6 @@ from chanbridge.store.files import Files
 from chanbridge.store.journal import Journal
 from chanbridge.store.outbox import Outbox
 from chanbridge.store.parked import ParkedItems
-from chanbridge.store.rekey import rekey
 
 VERSION = 4
 _TO_2 = (
@@ -37,6 +37,7 @@ _TO_3 = (
     "CREATE TABLE consumers (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
     "INSERT INTO consumers VALUES ('handlers')",
 )
+_TO_4 = ("INSERT INTO marks VALUES ('plain_keys', 1)",)
 
 
 class SqliteStore:
@@ -66,7 +67,8 @@ class SqliteStore:
             raise
         try:
             await self.engine.write(_migrate)
-            await self.engine.write(self.journal.recall.attach)
+            await self.engine.write(self.journal.attach)
+            self.engine.check = _still_ours
         except BaseException as error:
             await self.engine.close()
             database.refuse_damaged(self._path, error)
@@ -99,22 +101,34 @@ def _take_from(is_dead: Callable[[str], bool], connection: sqlite3.Connection) -
         )
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+def _refuse_newer(connection: sqlite3.Connection) -> int:
+    """Give the version of a file; raise `ConfigError` if a newer chanbridge has written to it."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
         raise database.newer(version, connection.execute("PRAGMA database_list").fetchone()["file"])
+    return version
+
+
+def _still_ours(connection: sqlite3.Connection) -> None:
+    """Raise `StoreError` if a newer chanbridge has opened a file beside us: what it writes we cannot read."""
+    try:
+        _refuse_newer(connection)
+    except ConfigError as error:
+        raise StoreError(str(error)) from error
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = _refuse_newer(connection)
     if version < VERSION:
         for statement in _steps(version):
             connection.execute(statement)
-        if 0 < version < 4:
-            rekey(connection)
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _steps(version: int) -> Iterable[str]:
     """Give the statements that bring a store of an earlier version up to date; 0: it is empty."""
     if version:
-        return chain.from_iterable((_TO_2, _TO_3)[version - 1 :])
+        return chain.from_iterable((_TO_2, _TO_3, _TO_4)[version - 1 :])
     return statements(files("chanbridge.store").joinpath("schema.sql").read_text())
 
 

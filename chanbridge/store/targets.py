@@ -123,9 +123,8 @@ def refer(connection: sqlite3.Connection, account: str, ref: Ref) -> Ref:
     known = sent(connection, account, ref.external)
     if known:
         return ref.replace(id=known.message)
-    row = connection.execute(
-        "SELECT ref FROM seen WHERE key = ?", (external_key(account, ref.external),)
-    ).fetchone()
+    keys = [external_key(account, ref.external, plain=plain) for plain in (False, True)]
+    row = connection.execute("SELECT ref FROM seen WHERE key IN (?, ?)", keys).fetchone()
     return ref.replace(id=row[0]) if row and row[0] else ref
 
 

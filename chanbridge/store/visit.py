@@ -15,7 +15,7 @@ from chanbridge.model.events import Event
 from chanbridge.store import blocks, marks, requests
 from chanbridge.store.base import Arrival, Entry
 from chanbridge.store.blocks import Block
-from chanbridge.store.said import Shared
+from chanbridge.store.said import Body, Shared
 
 Stated = tuple[str, Conversation, Contact | None]
 """What decides where an event belongs: our account, the conversation and the contact that it names."""
@@ -43,18 +43,21 @@ class Visit:
 
     __slots__ = (
         "_at", "_events", "_requests", "_windows", "body", "connection", "conversation", "files", "fresh",
-        "last_event", "last_request", "menuless", "queued", "stated", "until",
+        "last_event", "last_request", "menuless", "plain_keys", "queued", "stated", "until",
     )  # fmt: skip
 
-    def __init__(self, connection: sqlite3.Connection, menuless: set[str]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, menuless: set[str], *, plain_keys: bool = False
+    ) -> None:
         self.connection = connection
+        self.plain_keys = plain_keys
         self.stated: Stated | None = None  # by the last event
         self.conversation: Conversation | None = None  # where that led
         self.until = 0.0  # the window that it opened
         self.menuless = menuless  # conversations without a menu to answer
         self.fresh: set[bytes] = set()  # dedupe keys that nobody knew
         self.files = False  # some are to be fetched
-        self.body = b""  # of the request that brings what comes next
+        self.body = Body()  # of the request that brings what comes next
         self.queued: dict[str, int] = {}  # conversations that every consumer is to look at, and from where
         self.last_event = marks.last(connection, "events")
         self.last_request = marks.last(connection, "requests")

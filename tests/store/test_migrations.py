@@ -1,17 +1,24 @@
 """Files that an earlier chanbridge wrote: brought up to date as they are opened, with all that is in them."""
 
-import hashlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 import chanbridge as cb
 from chanbridge.model.codec import encode_event
+from chanbridge.store.base import Arrival
+from chanbridge.store.engine import StoreError
 from chanbridge.store.sqlite import VERSION, SqliteStore, statements
-from tests.channels import NOW
-from tests.store.samples import at, bring, lease, outgoing, said, words
+from tests.channels import NOW, call, pigeon_webhook
+from tests.store.samples import at, bring, lease, outgoing, said, status, words
 
 FIRST = Path(__file__).with_name("schema_1.sql")
+
+
+def webhook():
+    return pigeon_webhook(call())
 
 
 def columns(path):
@@ -81,31 +88,71 @@ async def test_events_of_a_grown_file_are_numbered_on(tmp_path):
     assert int(event.sequence, 16) == 8
 
 
-async def test_what_was_known_before_the_fourth_schema_is_known_after_it(tmp_path):
-    store = SqliteStore(tmp_path / "old.db")
+async def third(path, *events, **arrival):
+    """Write a file as schema 3 had it: with plain keys, and a CloudEvent a line."""
+    store = SqliteStore(path)
     await store.start()
-    order = cb.OrderPlaced(account="main", items=(), provider_id="order-TEST-1", time=NOW)
-    [first, _] = await bring(store, said(id="msg-TEST-1"), order)
+    store.journal.plain_keys = True
+    told = await bring(store, *events, **arrival)
     await store.close()
-    with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
-        rows = connection.execute("SELECT key, ref FROM seen").fetchall()
-        for key, ref in rows:  # as they were: a hash of it all
-            told = b"main\nmessage\nmsg-TEST-1" if ref else b"main\norder.placed\norder-TEST-1"
-            old = hashlib.blake2b(told, digest_size=16).digest()
-            connection.execute("UPDATE seen SET key = ? WHERE key = ?", (old, key))
-        connection.execute("UPDATE events SET data = ? WHERE id = ?", (encode_event(first), first.id))
+    with closing(sqlite3.connect(path)) as connection:
+        lines = {event.key: [] for event in told}
+        for event in told:
+            lines[event.key].append(encode_event(event))
+        for key, data in lines.items():
+            connection.execute("UPDATE events SET data = ? WHERE conversation = ?", (b"\n".join(data), key))
         connection.execute("PRAGMA user_version = 3")
         connection.commit()
+    return told
 
+
+def known():
+    """What is known again in many ways: by an id, by content, as the answer to a menu, in pieces."""
+    order = cb.OrderPlaced(account="main", items=(), provider_id="order-TEST-1", time=NOW)
+    odd = cb.ProviderEvent(account="main", provider_type="odd", raw=cb.Raw(body='{"odd": 1}'), time=NOW)
+    pieces = [
+        said(f"Piece {n}", id="msg-TEST-9").replace(segment=cb.Segment(key="whole", index=n, total=2))
+        for n in range(2)
+    ]
+    return [said(id="msg-TEST-1"), order, odd, status("delivered", "out-TEST-1"), *pieces]
+
+
+async def test_what_was_known_before_the_fourth_schema_is_known_after_it(tmp_path):
+    [first, *_] = await third(tmp_path / "old.db", *known())
     store = SqliteStore(tmp_path / "old.db")
     await store.start()
-    again = await bring(store, said(id="msg-TEST-1"), order)
+    again = await bring(store, *known())
+    swept = await store.journal.sweep(at(100))  # the status whose message nobody knows
     reply = cb.Relation(reply_to=cb.Ref(external="msg-TEST-1"))
     answer = said("Yes", id="msg-TEST-2")
     [told] = await bring(store, answer.replace(message=answer.message.replace(relation=reply)))
-    keys = await store.engine.read(lambda c: {row[0] for row in c.execute("SELECT key FROM seen")})
+    stored = await store.journal.keep(Arrival(account="main", at=NOW, events=[known()[0]], request=webhook()))
     await store.close()
 
-    assert again == []
+    assert (again, len(swept), stored.duplicates) == ([], 1, 1)
     assert told.message.relation.reply_to.id == first.id
-    assert {key for key, _ in rows} < keys
+
+
+async def test_a_quarantined_request_of_before_brings_nothing_twice_as_it_is_run_again(tmp_path):
+    order = known()[1]
+    await third(tmp_path / "old.db", order, request=webhook(), state="quarantined", reason="odd")
+    store = SqliteStore(tmp_path / "old.db")
+    await store.start()
+    [kept] = await store.journal.requests("quarantined")
+    mended = await bring(store, order, said("Mended"), replay=kept.id)
+    await store.close()
+
+    assert [event.type for event in mended] == ["message.received"]
+
+
+async def test_who_is_older_than_what_another_has_made_of_the_file_stops(tmp_path):
+    store = SqliteStore(tmp_path / "new.db")
+    await store.start()
+    await bring(store, said(id="msg-TEST-1"))
+    with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(StoreError, match="newer chanbridge"):
+        await bring(store, said(id="msg-TEST-2"))
+    with pytest.raises(StoreError, match="newer chanbridge"):
+        await store.dispatch.lease("handlers", "a", NOW, at(60), 10)
+    await store.close()

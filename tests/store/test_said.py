@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ import chanbridge as cb
 from chanbridge.store import said
 from chanbridge.store.recall import Place
 from tests.channels import NOW
-from tests.store.samples import bring
+from tests.store.samples import at, bring
 from tests.store.samples import said as text
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -53,7 +54,7 @@ def test_what_is_written_is_read(data, sender, title, at, before, beside):
     there = [event.raw.content for event in bare if event.raw and data.draw(st.booleans())]
     body = beside.encode().join([b"", *there, b""])
 
-    written = said.pack((where, sender), placed, body)
+    written = said.pack((where, sender), placed, said.Body(body))
     read = list(said.unpack(written, before + len(bare), at.timestamp(), "main", at_most, piece_of(body)))
 
     if written:  # what is to be hoisted is a CloudEvent a line
@@ -131,3 +132,72 @@ async def test_a_row_that_cannot_be_read_is_an_event_that_says_so(store):
 
     assert (entry.event.provider_type, entry.event.account, entry.seq) == ("unreadable", "main", 1)
     assert entry.event.raw.content.startswith(b'[{"address"')
+
+
+@pytest.mark.parametrize("ref", ["s3://bucket/key", "request:1-9999"])
+async def test_a_ref_of_a_plugin_stays_what_it_is(store, ref):
+    """Also where it looks like ours."""
+    request = cb.HttpRequest(method="POST", url="https://hooks.example.com/in/main", body=b'[{"id": 1}]')
+    event = text(id="msg-TEST-1").replace(raw=cb.Raw(body='{"id": 1}', ref=ref))
+    told = await bring(store, event, request=request)
+
+    assert [entry.event for entry in await store.journal.events()] == told
+
+
+@pytest.mark.parametrize("body", [b"", b'{"messages": [{"id'])
+async def test_a_body_that_was_cut_takes_nothing_else_with_it(store, body):
+    _, told = await with_raw(store)
+    await store.engine.write(lambda c: c.execute("UPDATE requests SET body = ?", (body,)))
+    [batch] = await store.dispatch.lease("handlers", "b", NOW, at(60), 10)
+    listed = [entry.event for entry in await store.journal.events()]
+
+    assert [event.message for event in listed] == [event.message for event in told]
+    assert listed[1].raw.ref.startswith("request:")
+    assert len(batch.entries) == 3
+
+
+async def test_values_that_are_equal_and_not_the_same_are_not_shared(store):
+    given = [{"vip": True}, {"vip": 1}, {"vip": 1.0}]
+    events = [text(id=f"msg-TEST-{n}") for n in range(3)]
+    told = [
+        event.replace(message=event.message.replace(sender=event.message.sender.replace(profile=profile)))
+        for event, profile in zip(events, given, strict=True)
+    ]
+    request = cb.HttpRequest(method="POST", url="https://hooks.example.com/in/main", body=b"[]")
+    await bring(store, *told, request=request)
+
+    read = [entry.event.message.sender.profile["vip"] for entry in await store.journal.events()]
+    assert [str(value) for value in read] == ["True", "1", "1.0"]
+
+
+async def test_a_raw_that_is_none_takes_no_other_message_with_it(store):
+    odd = text(id="msg-TEST-2").replace(raw=cb.Raw(body=b"{}"))
+    request = cb.HttpRequest(method="POST", url="https://hooks.example.com/in/main", body=b"[]")
+    told = await bring(store, text(id="msg-TEST-1"), odd, text(id="msg-TEST-3"), request=request)
+
+    assert [event.provider_id for event in told] == ["msg-TEST-1", "msg-TEST-2", "msg-TEST-3"]
+
+
+async def test_what_is_said_of_a_talk_with_each_message_stays_with_it(store):
+    where = cb.Conversation(address="pigeon:+12025550123")
+    events = [
+        text(id=f"msg-TEST-{n}").replace(conversation=where.replace(extra={"x-topic": n})) for n in range(3)
+    ]
+    for event in events:
+        await bring(store, event)
+
+    listed = [entry.event.conversation.extra for entry in await store.journal.events()]
+    assert listed == [{"x-topic": n} for n in range(3)]
+
+
+def test_payloads_are_looked_for_in_their_order_and_only_while_they_are_there():
+    body = said.Body(b"one two one three")
+
+    assert [body.find(word) for word in (b"one", b"one", b"two", b"three")] == [
+        (0, 3),
+        (8, 11),
+        None,
+        (12, 17),
+    ]
+    assert [body.find(word) for word in (b"x", b"y", b"one")] == [None, None, None]
+    assert said.Body(b"one").find(b"one") == (0, 3)

@@ -80,7 +80,10 @@ def sync_event(scope: Scope, raw: cb.Raw) -> cb.Event:
     """Give the event of a change in the phone's address book, which has no uniform kind."""
     synced = _synced.decode(raw.body or raw.content)
     person = synced.contact or {}
-    contact = scope.contact(person.get("phone_number"), person.get("user_id"))
+    number, user_id = (
+        known if isinstance(known := person.get(name), str) else None for name in ("phone_number", "user_id")
+    )
+    contact = scope.contact(number, user_id)
     return cb.ProviderEvent(
         provider_type=f"{scope.field}.{synced.type}.{synced.action}",
         data=person,

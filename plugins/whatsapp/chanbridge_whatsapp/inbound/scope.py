@@ -17,10 +17,10 @@ BACKFILL = "history"
 _MILLISECONDS = 10**11  # a larger timestamp counts milliseconds
 _QUIRKY = tuple(f"{identity.CHANNEL}:+{country}" for country in identity.QUIRKY)
 _NOBODY, _NAMELESS = Person(), Profile()
+_Conversation = cb.Conversation  # bound once: `chanbridge` is lazy, and slow to ask
 _from_timestamp = dt.datetime.fromtimestamp
-_read_seconds = msgspec.json.Decoder(
-    dt.datetime, strict=False
-).decode  # a quarter of what int and fromtimestamp take
+# a quarter of what int and fromtimestamp take
+_read_seconds = msgspec.json.Decoder(dt.datetime, strict=False).decode
 
 
 def moment(stamp: Stamp) -> dt.datetime | None:
@@ -85,12 +85,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
         """Say where something belongs: in the group, else in the talk with the contact."""
         if group:
             return cb.Conversation(address=f"{identity.CHANNEL}:{group}", kind="group")
-        return _talk(contact.address) if contact else None
-
-
-@lru_cache(maxsize=4096)
-def _talk(address: str) -> cb.Conversation:
-    return cb.Conversation(address=address)
+        return _Conversation(address=contact.address) if contact else None
 
 
 def person_of(people: Sequence[Person], wa_id: str, user_id: str) -> Person | None:
