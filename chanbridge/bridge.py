@@ -133,7 +133,9 @@ class Bridge:
         """
 
         async def work() -> Receipt:
-            return await self.post(said(message), self.conversation(to, account), key=idempotency_key)
+            there = self.conversation(to, account)
+            by_name = isinstance(to, Conversation) and bool(to.account)
+            return await self.post(said(message), there, key=idempotency_key, by_name=by_name)
 
         return self.begin(work)
 
@@ -154,13 +156,24 @@ class Bridge:
         return begin(self._loop, work)
 
     async def post(
-        self, message: Message, to: Conversation, *, key: str = "", first_wins: bool = False
+        self,
+        message: Message,
+        to: Conversation,
+        *,
+        key: str = "",
+        first_wins: bool = False,
+        by_name: bool = True,
     ) -> Receipt:
-        """Plan a message and keep it in the outbox, after what was posted to the same conversation before."""
-        async with self._in_order(to):
-            return await self._post(message, to, key, first_wins)
+        """Plan a message and keep it in the outbox, after what was posted to the same conversation before.
 
-    async def _post(self, message: Message, to: Conversation, key: str, first_wins: bool) -> Receipt:
+        ``by_name``: it is for this very conversation, whoever has its address by now.
+        """
+        async with self._in_order(to):
+            return await self._post(message, to, key, first_wins, by_name)
+
+    async def _post(
+        self, message: Message, to: Conversation, key: str, first_wins: bool, by_name: bool
+    ) -> Receipt:
         runtime, channel, now = self.runtime, self._channel(to.account), self._clock()
         outbox = runtime.store.outbox
         if first_wins and (known := await outbox.find(to.account, key)):
@@ -174,7 +187,7 @@ class Bridge:
             allowed = planner.prepare(chosen, channel)
         planner.refuse_expired(allowed, now)
         local = await runtime.media.import_local(allowed)
-        conversation = await outbox.find_conversation(to)
+        conversation = await outbox.find_conversation(to, by_name=by_name)
         planner.refuse_without_consent(local, await outbox.consent(conversation.key))
         with blaming(channel):
             known_now = planner.situation(channel, conversation, now, local, runtime.links)
@@ -234,7 +247,7 @@ class Bridge:
                 raise Unsupported(loss.reason)
             prepared = planner.prepare(message, channel)
         prepared = await runtime.media.import_local(prepared)
-        conversation = await runtime.store.outbox.find_conversation(to)
+        conversation = await runtime.store.outbox.find_conversation(to, by_name=True)
         sent = await runtime.store.outbox.steps(gesture.target.id) if gesture.target else []
         with blaming(channel):
             known = planner.situation(channel, conversation, now, prepared, runtime.links)

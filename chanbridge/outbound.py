@@ -105,8 +105,9 @@ class Sender:
     async def try_gesture(self, gesture: Gesture) -> None:
         """Make a gesture once, without a trace: what fails is logged."""
         channel = self._accounts[gesture.to.account]
+        to = await self._store.outbox.reached(gesture.to)
         try:
-            await self._driver.run(channel.gesture(gesture.replace(now=self._clock())), channel)
+            await self._driver.run(channel.gesture(gesture.replace(to=to, now=self._clock())), channel)
         except SendError as error:
             _log.info("gesture.failed", extra=_about(gesture, error.failure))
 

@@ -33,7 +33,7 @@ def split_address(address: str) -> tuple[str, str]:
 
 
 class Identity(Model, kw_only=True):
-    """One thing a person is known by."""
+    """One thing a person is known by. Within a ``scope`` it leads to the address ``channel:scope:value``."""
 
     kind: IdentityKind
     value: str

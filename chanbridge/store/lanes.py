@@ -10,7 +10,7 @@ from chanbridge.model.base import Ref
 from chanbridge.store import blocks
 from chanbridge.store.base import Lane, Queued
 from chanbridge.store.documents import unpack_as
-from chanbridge.store.places import context_of, load
+from chanbridge.store.places import context_of, load, reached
 from chanbridge.transcode.plan import Step
 
 _NEXT = (
@@ -74,7 +74,9 @@ def following(
     planned = connection.execute("SELECT planned FROM messages WHERE id = ?", (row["message"],)).fetchone()
     item: Step | Gesture = unpack_as(Step if row["kind"] == "step" else Gesture, row["frozen"] or row["data"])
     if not row["frozen"]:
-        item = _refer(connection, item.replace(context=context_of(place, now), to=conversation))
+        item = _refer(
+            connection, item.replace(context=context_of(place, now), to=reached(connection, conversation))
+        )
     queued = Queued(
         seq=row["seq"], kind=row["kind"], message=row["message"], step=row["step"], attempt=row["attempt"],
         item=item, frozen=bool(row["frozen"]), record=row["record"] or b"",

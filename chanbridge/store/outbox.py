@@ -20,7 +20,7 @@ from chanbridge.store.documents import fingerprint, pack, unpack_as
 from chanbridge.store.engine import Engine
 from chanbridge.store.journal import Journal
 from chanbridge.store.lanes import following, hasten, held, queue
-from chanbridge.store.places import known, load, resolve, where
+from chanbridge.store.places import known, load, named, reached, resolve, where
 from chanbridge.store.progress import listed, progress
 from chanbridge.store.settling import Outcome, Settling
 from chanbridge.store.targets import Known, step_key
@@ -227,9 +227,14 @@ class Outbox:
         )
         return msgspec.json.decode(row[0], type=dict[str, bool]) if row and row[0] else {}
 
-    async def find_conversation(self, wanted: Conversation) -> Conversation:
-        """Find the conversation that an address leads to, following aliases; as it is, if there is none."""
-        return await self._engine.read(lambda c: known(c, wanted) or wanted)
+    async def find_conversation(self, wanted: Conversation, *, by_name: bool = False) -> Conversation:
+        """Find the conversation that an address leads to or names; as it is, if there is none."""
+        find = named if by_name else known
+        return await self._engine.read(lambda c: find(c, wanted) or wanted)
+
+    async def reached(self, conversation: Conversation) -> Conversation:
+        """Give a conversation with the address that answers go to."""
+        return await self._engine.read(lambda c: reached(c, conversation))
 
     async def find_key(self, key: str) -> str | None:
         """Find the key of the conversation that ACCOUNT/ID leads to, by any of its addresses."""

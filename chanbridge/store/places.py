@@ -67,9 +67,22 @@ def _settle(connection: sqlite3.Connection, event: Event, until: float | None, b
     assert event.conversation
     wanted = event.conversation.replace(account=event.account)
     if _is_another_now(connection, wanted) or not _touch(connection, wanted.key, until, by):
-        return _find(connection, wanted, event, until, by)
-    _learn(connection, wanted, event)
-    return wanted
+        settled = _find(connection, wanted, event, until, by)
+    else:
+        _learn(connection, wanted, event)
+        settled = wanted
+    if sender_of(event) is not None:
+        _reach(connection, settled, wanted.address)
+    return settled
+
+
+def _reach(connection: sqlite3.Connection, conversation: Conversation, address: str) -> None:
+    """Let answers go to the address from which they wrote last: another may be somebody else's by now."""
+    if conversation.kind == "direct" and not conversation.thread:
+        reach = "" if address == conversation.address else address
+        connection.execute(
+            "UPDATE conversations SET reach = ?1 WHERE key = ?2 AND reach <> ?1", (reach, conversation.key)
+        )
 
 
 def _is_another_now(connection: sqlite3.Connection, wanted: Conversation) -> bool:
@@ -198,8 +211,13 @@ def _known(channel: str, identities: Iterable[Identity]) -> dict[str, str]:
     stable = sorted((i for i in identities if i.kind in _RANK), key=lambda i: _RANK[i.kind])
     kinds: dict[str, str] = {}
     for identity in stable:
-        kinds.setdefault(f"{channel}:{identity.value}", identity.kind)
+        kinds.setdefault(_address_of(channel, identity), identity.kind)
     return kinds
+
+
+def _address_of(channel: str, identity: Identity) -> str:
+    scope = f"{identity.scope}:" if identity.scope else ""
+    return f"{channel}:{scope}{identity.value}"
 
 
 def _alias(connection: sqlite3.Connection, account: str, stated: list[Known], key: str) -> None:
@@ -219,10 +237,20 @@ def alias(connection: sqlite3.Connection, account: str, address: str, key: str) 
 
 
 def _rename(connection: sqlite3.Connection, conversation: Conversation, event: IdentityChanged) -> None:
-    """Let a person's new identities lead to their conversation, and the old ones no longer speak for it."""
+    """Let a person's new identities lead to their conversation, and the old ones no longer speak for it.
+
+    A number that they have given up is nobody's until somebody writes from it; answers go to the new address.
+    """
     if event.change != "changed":
         return
     new = _known(conversation.channel, event.new)
+    given_up = _known(conversation.channel, event.old).items() - new.items()
+    connection.executemany(
+        "DELETE FROM aliases WHERE account = ? AND address = ? AND conversation = ?",
+        [(event.account, address, conversation.key) for address, kind in given_up if kind not in SCOPED],
+    )
+    if new:
+        _reach(connection, conversation, _address_of(conversation.channel, event.new[0]))
     for kind in new.values():
         connection.execute(
             "UPDATE aliases SET kind = '' WHERE conversation = ? AND kind = ?", (conversation.key, kind)
@@ -277,12 +305,26 @@ def known(connection: sqlite3.Connection, conversation: Conversation) -> Convers
     return load(connection, _leads_to(connection, conversation) or conversation.key)
 
 
+def named(connection: sqlite3.Connection, conversation: Conversation) -> Conversation | None:
+    """Find a conversation by its name, whoever has the address by now; else by its address."""
+    return load(connection, conversation.key) or known(connection, conversation)
+
+
+def reached(connection: sqlite3.Connection, conversation: Conversation) -> Conversation:
+    """Give a conversation as a channel is told of it: with the address that answers go to."""
+    row = connection.execute(
+        "SELECT reach FROM conversations WHERE key = ? AND reach <> ''", (conversation.key,)
+    ).fetchone()
+    return conversation.replace(address=row[0]) if row else conversation
+
+
 def peek(path: Path, conversation: Conversation) -> Conversation | None:
     """Look a conversation up in a store's file, beside whoever writes to it; raise `StoreError`."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
-            return known(connection, conversation)
+            found = known(connection, conversation)
+            return reached(connection, found) if found else None
     except sqlite3.Error as error:
         raise StoreError(f"{path}: {error}") from error
 
@@ -300,8 +342,8 @@ def resolve(connection: sqlite3.Connection, key: str) -> str | None:
 
 
 def where(connection: sqlite3.Connection, conversation: Conversation) -> Conversation:
-    """Find the conversation that an address leads to; found it if there is none."""
-    there = known(connection, conversation)
+    """Find a conversation; found it if there is none."""
+    there = named(connection, conversation)
     if there is None:
         found(connection, conversation)
         if conversation.kind == "direct" and not conversation.thread:

@@ -25,6 +25,8 @@ _TRIGGERS = (
     "CREATE TEMP TRIGGER recall_changed AFTER UPDATE ON main.aliases"
     " BEGIN SELECT forget(OLD.conversation), forget(NEW.conversation); END",
     "CREATE TEMP TRIGGER recall_gone AFTER DELETE ON main.aliases BEGIN SELECT forget(OLD.conversation); END",
+    "CREATE TEMP TRIGGER recall_reach AFTER UPDATE OF reach ON main.conversations"
+    " BEGIN SELECT forget(NEW.key); END",
     "CREATE TEMP TRIGGER recall_erased AFTER DELETE ON main.conversations BEGIN SELECT forget(OLD.key); END",
 )
 
@@ -103,7 +105,9 @@ class Recall:
         if not missing:
             return
         keys = [(key,) for key in missing]
-        found = rows(connection, "SELECT key, window_until FROM conversations WHERE key IN ({})", keys)
+        found = rows(
+            connection, "SELECT key, window_until FROM conversations WHERE reach = '' AND key IN ({})", keys
+        )
         until = {row[0]: row[1] or 0.0 for row in found}
         menus = rows(
             connection, "SELECT DISTINCT conversation FROM reply_maps WHERE conversation IN ({})", keys

@@ -72,6 +72,7 @@ CREATE TABLE conversations (
     kind TEXT NOT NULL,
     thread TEXT NOT NULL DEFAULT '',
     title TEXT NOT NULL DEFAULT '',
+    reach TEXT NOT NULL DEFAULT '',        -- the address that answers go to, where it is another
     window_until REAL,                     -- NULL: none has opened
     window_by TEXT NOT NULL DEFAULT '',
     context BLOB,                          -- {name: [value, expiry]}

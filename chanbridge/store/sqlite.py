@@ -37,7 +37,10 @@ _TO_3 = (
     "CREATE TABLE consumers (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
     "INSERT INTO consumers VALUES ('handlers')",
 )
-_TO_4 = ("INSERT INTO marks VALUES ('plain_keys', 1)",)
+_TO_4 = (
+    "INSERT INTO marks VALUES ('plain_keys', 1)",
+    "ALTER TABLE conversations ADD COLUMN reach TEXT NOT NULL DEFAULT ''",
+)
 
 
 class SqliteStore:

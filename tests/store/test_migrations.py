@@ -69,6 +69,7 @@ async def test_a_file_of_the_second_schema_is_brought_up_to_date(tmp_path):
     with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
         for table in ("unplaced", "consumers"):  # what came with the third
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE conversations DROP COLUMN reach")  # and with the fourth
         connection.execute("PRAGMA user_version = 2")
 
     old = SqliteStore(tmp_path / "old.db")
@@ -101,6 +102,7 @@ async def third(path, *events, **arrival):
             lines[event.key].append(encode_event(event))
         for key, data in lines.items():
             connection.execute("UPDATE events SET data = ? WHERE conversation = ?", (b"\n".join(data), key))
+        connection.execute("ALTER TABLE conversations DROP COLUMN reach")  # it came with the fourth
         connection.execute("PRAGMA user_version = 3")
         connection.commit()
     return told

@@ -1,6 +1,7 @@
 """Which conversation an event belongs to, and what is known of it."""
 
 import pytest
+from msgspec.structs import replace
 
 import chanbridge as cb
 from tests.channels import ADA, NOW
@@ -68,6 +69,84 @@ async def test_a_number_that_named_a_conversation_and_is_anothers_now_leads_to_t
     assert (old, new) == (f"main/{ADA}", "main/US.NEW")
     assert (found.key, wrote) == (new, new)
     assert again == old
+
+
+async def answered(store, event):
+    """Answer an event in its conversation; give the address that the answer goes to."""
+    await store.outbox.add(replace(outgoing("Answer"), conversation=event.conversation))
+    [lane] = [lane for lane in await lease(store) if lane.conversation.key == event.key]
+    await store.outbox.give_back("a")
+    return lane.item.item.to.address
+
+
+def changed(old, new, id="change"):
+    where = cb.Conversation(address=f"pigeon:{old[0].value}")
+    return cb.IdentityChanged(account="main", conversation=where, time=NOW, provider_id=id, old=old, new=new)
+
+
+async def test_an_answer_goes_to_who_wrote_though_their_number_is_anothers_by_now(store):
+    await bring(store, said(id="1", identities=(phone(ADA),)))
+    await bring(store, said(id="2", identities=(bsuid("US.OLD"), phone(ADA))))
+    [other] = await bring(store, said(id="3", sender="US.NEW", identities=(bsuid("US.NEW"), phone(ADA))))
+    [event] = await bring(store, said(id="4", sender="US.OLD", identities=(bsuid("US.OLD"),)))
+
+    assert event.key == f"main/{ADA}"
+    assert await answered(store, event) == "pigeon:US.OLD"
+    assert await answered(store, other) == "pigeon:US.NEW"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "address"),
+    [
+        ((phone(ADA),), (phone("+12025550199"),), "pigeon:+12025550199"),
+        ((bsuid("US.OLD"), phone(ADA)), (bsuid("US.NEW"), phone("+12025550199")), "pigeon:US.NEW"),
+        ((bsuid("US.OLD"),), (bsuid("US.NEW"),), "pigeon:US.NEW"),
+    ],
+)
+async def test_an_answer_goes_to_the_new_id_of_who_has_changed_theirs(store, old, new, address):
+    [first] = await bring(store, said(id="1", sender=old[0].value, identities=old))
+    await bring(store, changed(old, new))
+
+    assert await answered(store, first) == address
+
+    [later] = await bring(store, said(id="2", sender=new[0].value, identities=new))
+    [early] = await bring(store, said(id="3", sender=old[0].value, identities=old[:1]))
+
+    assert later.key == first.key == early.key
+    assert await answered(store, early) == f"pigeon:{old[0].value}"  # to who wrote last
+
+
+async def test_who_has_an_id_of_their_own_and_a_number_that_was_given_up_is_somebody_else(store):
+    await bring(store, said(id="1", identities=(phone(ADA),)))
+    await bring(store, changed((phone(ADA),), (phone("+12025550199"),)))
+    stranger = said(id="2", sender="US.NEW", identities=(bsuid("US.NEW"), phone(ADA)))
+    [event] = await bring(store, stranger)
+
+    assert event.key == "main/US.NEW"
+    assert await answered(store, event) == "pigeon:US.NEW"
+
+
+async def test_ids_of_another_app_lead_to_another_conversation(store):
+    """As where an SMS provider's webhook brings messages of other apps, too."""
+    same = "+12025550177"
+    within = cb.Identity(kind="phone", value=same, scope="whatsapp")
+    [sms] = await bring(store, said(id="1", sender=same, identities=(phone(same),)))
+    [other] = await bring(store, said(id="2", sender=f"whatsapp:{same}", identities=(within,)))
+
+    assert (sms.key, other.key) == (f"main/{same}", f"main/whatsapp:{same}")
+    assert await answered(store, other) == f"pigeon:whatsapp:{same}"
+
+
+async def test_a_familiar_person_who_wrote_from_elsewhere_is_answered_there_and_then_here_again(store):
+    both = (bsuid("US.TEST1"), phone(ADA))
+    for n in range(2):
+        [here] = await bring(store, said(id=f"here-{n}", identities=both))
+    [there] = await bring(store, said(id="there", sender="US.TEST1", identities=both))
+    elsewhere = await answered(store, there)
+    [again] = await bring(store, said(id="again", identities=both))
+
+    assert here.key == there.key == again.key
+    assert [elsewhere, await answered(store, again)] == ["pigeon:US.TEST1", f"pigeon:{ADA}"]
 
 
 async def test_two_spellings_of_a_number_are_one_person(store):

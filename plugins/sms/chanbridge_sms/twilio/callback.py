@@ -119,11 +119,12 @@ def contact(call: Callback) -> cb.Contact:
     id = received(call.sender)
     app, rest = split_app(id)
     has_phone = app in ("", *PHONE_APPS) and kind(rest) == "phone"
-    identities = [cb.Identity(kind="phone", value=rest)] if has_phone else []
-    if call.wa_id:
-        identities.append(cb.Identity(kind="wa_id", value=call.wa_id))
-    if call.external_user_id:
-        identities.append(cb.Identity(kind="bsuid", value=call.external_user_id))
+    named = (
+        ("phone", rest if has_phone else ""),
+        ("wa_id", call.wa_id),
+        ("bsuid", call.external_user_id),
+    )
+    identities = [cb.Identity(kind=kind, value=value, scope=app) for kind, value in named if value]
     place = {
         "city": call.from_city,
         "state": call.from_state,
