@@ -349,3 +349,46 @@ async def test_what_the_channel_can_do_is_no_loss(tmp_path):
     await handled(tmp_path, handler)
 
     assert told == [()]
+
+
+class Addressed(Rich):
+    """Rich, with addresses of any form, and gestures that say whom they are for."""
+
+    def recipient(self, id):
+        return id
+
+    def gesture(self, gesture):
+        yield self._post("/gestures", {"kind": gesture.kind, "to": gesture.to.id})
+
+
+def of(id, sender, *identities):
+    """A message of somebody who is named in these ways."""
+    contact = cb.Contact(address=f"pigeon:{sender}", identities=identities)
+    return cb.MessageReceived.text(id, sender=contact, provider_id=id)
+
+
+async def test_every_answer_goes_to_who_wrote_though_a_number_changes_hands(tmp_path):
+    async def handler(event, conversation):
+        conversation.typing()
+        await conversation.reply(f"To {event.message.plain}")
+
+    number = cb.Identity(kind="phone", value=ADA)
+    old, new = (cb.Identity(kind="bsuid", value=value) for value in ("US.OLD", "US.NEW"))
+    providers = Providers()
+    bridge = make_bridge(tmp_path, providers, accounts=[("main", Addressed, PigeonConfig())])
+    bridge.on(cb.MessageReceived)(handler)
+    async with bridge:
+        for event in (of("1", ADA, number), of("2", ADA, old, number), of("3", "US.NEW", new, number),
+                      of("4", "US.OLD", old)):  # fmt: skip
+            await bridge.runtime.receiver.note("main", event)
+            await eventually(lambda: _idle(bridge))
+        await bridge.send(f"pigeon:{ADA}", "To the number")
+        await eventually(lambda: _idle(bridge))
+
+    asked = [(request.path, request.json()) for request in providers.pigeon.requests]
+    said = {body["body"]: body["to"] for path, body in asked if path.endswith("/messages")}
+    assert said == {
+        "To 1": ADA, "To 2": ADA, "To 3": "US.NEW", "To 4": "US.OLD", "To the number": "US.NEW",
+    }  # fmt: skip
+    typed = [body["to"] for path, body in asked if path.endswith("/gestures")]
+    assert typed == [ADA, ADA, "US.NEW", "US.OLD"]

@@ -37,7 +37,7 @@ def test_an_event_that_was_committed_and_not_dispatched_is_handled_after_a_resta
 def test_an_event_whose_handler_was_killed_is_handled_again(children, tmp_path):
     log = tmp_path / "handled.log"
     children.killed(do="webhook", nothing_is_handled=True)
-    children.killed(do="handle", log=str(log), last="", die_in="Hello")
+    children.killed(do="handle", log=str(log), last="Never", die_in="Hello")
 
     children.run(do="handle", log=str(log) + ".2", last="Hello")
 
@@ -61,7 +61,7 @@ def test_what_a_server_only_took_in_is_handled_though_it_and_a_worker_are_killed
     log = tmp_path / "handled.log"
     server = children.start(do="serve", log=str(log), work="receive")
     url = f"http://127.0.0.1:{server.stdout.readline().strip()}/in/main"
-    worker = children.start(do="handle", log=str(log), last="", die_in="Text 20")
+    worker = children.start(do="handle", log=str(log), last="Never", die_in="Text 20")
     acknowledged = post_and_kill(url, server, after=80)
     died = worker.wait(30)
     children.run(do="handle", log=str(log), last="After", say="After")
