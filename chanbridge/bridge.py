@@ -128,6 +128,9 @@ class Bridge:
     ) -> Sending[Receipt]:
         """Send a text or a message to an address; begins at once, and is done when it is on disk.
 
+        The same ``idempotency_key`` (else the message's own, else its id) names one message of an account:
+        sent again, it is not sent twice. With another recipient or content it is a `ValidationError`.
+
         Raise (when awaited) `ValidationError` for a bad address or message, `Unsupported` if too much
         would be lost, `SendError` if a plugin, an expiry or a missing consent refuses it.
         """

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 import chanbridge as cb
+from chanbridge.model.ids import new_id
 from tests.channels import ADA, Clock, Pigeon, PigeonConfig, PigeonProvider, call, pigeon_webhook
 from tests.runtime import Providers, deliver, eventually, make_bridge
 
+BOB = "+12025550124"
 BAD_TOKEN = cb.HttpResponse.of_json({"code": 40}, status=401)
 
 
@@ -207,6 +209,35 @@ async def test_the_same_key_with_the_same_content_is_one_message_and_with_anothe
 
     assert one.id == two.id
     assert len(providers.pigeon.sent) == 1
+
+
+async def test_the_same_key_to_another_recipient_is_an_error_and_swallows_nothing(tmp_path):
+    providers = Providers()
+    bridge = make_bridge(tmp_path, providers)
+    keyed = cb.Message.text("Hello", idempotency_key="order-TEST-2")
+    async with bridge:
+        for message, key in (("Hello", "order-TEST-1"), (keyed, "")):
+            await bridge.send(f"pigeon:{ADA}", message, account="main", idempotency_key=key)
+            with pytest.raises(cb.ValidationError, match="idempotency_key: was used for another recipient"):
+                await bridge.send(f"pigeon:{BOB}", message, account="main", idempotency_key=key)
+            other = await bridge.send(
+                f"pigeon:{BOB}", message, account="main", idempotency_key=f"{key or 'second'}/bob"
+            )
+            await other.until("submitted", timeout=5)
+
+    assert [sent["to"] for sent in providers.pigeon.sent].count(BOB) == 2
+
+
+async def test_a_received_message_is_passed_on_to_several_each_under_an_id_of_its_own(tmp_path):
+    bridge = make_bridge(tmp_path, Providers())
+    came = cb.Message.text("Hello", id=new_id())
+    async with bridge:
+        await bridge.send(f"pigeon:{ADA}", came, account="main")
+        with pytest.raises(cb.ValidationError, match=r"^id: names another message already.*replace\(id=''\)"):
+            await bridge.send(f"pigeon:{BOB}", came, account="main")
+        other = await bridge.send(f"pigeon:{BOB}", came.replace(id=""), account="main")
+
+    assert other.id != came.id
 
 
 async def test_an_opted_out_contact_is_not_written_to(tmp_path):

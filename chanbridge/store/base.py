@@ -338,7 +338,7 @@ class Outbox(Protocol):
     async def add(self, outgoing: Outgoing) -> str:
         """Keep a message and its steps; give its id, or the id of what its key named already.
 
-        Raise `ValidationError` if the key names another content.
+        Raise `ValidationError` if the key names another content or recipient, or the id another message.
         """
         ...
 

@@ -12,7 +12,7 @@ import msgspec
 
 from chanbridge.channel import Gesture
 from chanbridge.model.address import Conversation
-from chanbridge.model.errors import Failure, ValidationError
+from chanbridge.model.errors import Failure
 from chanbridge.model.ids import new_id
 from chanbridge.store import menus
 from chanbridge.store.base import Entry, Lane, Outgoing, Progress, Settled
@@ -22,6 +22,7 @@ from chanbridge.store.journal import Journal
 from chanbridge.store.lanes import following, hasten, held, queue
 from chanbridge.store.places import known, load, named, reached, resolve, where
 from chanbridge.store.progress import listed, progress
+from chanbridge.store.repeats import kept_already
 from chanbridge.store.settling import Outcome, Settling
 from chanbridge.store.targets import Known, step_key
 from chanbridge.transcode.plan import Step
@@ -51,21 +52,15 @@ class Outbox:
     async def add(self, outgoing: Outgoing) -> str:
         """Keep a message and its steps; give its id, or the id of what its key named already.
 
-        Raise `ValidationError` if the key names another content.
+        Raise `ValidationError` if the key names another content or recipient, or the id another message.
         """
         return await self._engine.write(partial(self._add, outgoing))
 
     def _add(self, outgoing: Outgoing, connection: sqlite3.Connection) -> str:
         message, now = outgoing.message, outgoing.at.timestamp()
-        known = connection.execute(
-            "SELECT id, fingerprint FROM messages WHERE account = ? AND key = ?",
-            (message.account, message.idempotency_key),
-        ).fetchone()
         mark = fingerprint(message)
-        if known:
-            if known["fingerprint"] != mark and not outgoing.first_wins:
-                raise ValidationError("idempotency_key", "was used for another content: choose another key")
-            return str(known["id"])
+        if kept := kept_already(connection, outgoing, mark):
+            return kept
         conversation = where(connection, outgoing.conversation)
         message = message.replace(conversation=conversation.key)
         plan = outgoing.plan

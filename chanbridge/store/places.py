@@ -318,6 +318,20 @@ def reached(connection: sqlite3.Connection, conversation: Conversation) -> Conve
     return conversation.replace(address=row[0]) if row else conversation
 
 
+def became(connection: sqlite3.Connection, key: str) -> str:
+    """Give the conversation that one has become: the one its address leads to now, of the same person.
+
+    While it holds an identity of which a person has one, its address has passed to somebody else.
+    """
+    there = load(connection, key)
+    leads_to = _leads_to(connection, there) if there else None
+    return leads_to if leads_to and not _is_persons_own(connection, key) else key
+
+
+def _is_persons_own(connection: sqlite3.Connection, key: str) -> bool:
+    return any(_is_other(connection, key, Known(kind, "")) for kind in SCOPED)
+
+
 def peek(path: Path, conversation: Conversation) -> Conversation | None:
     """Look a conversation up in a store's file, beside whoever writes to it; raise `StoreError`."""
     try:

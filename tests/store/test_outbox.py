@@ -23,6 +23,8 @@ from tests.store.samples import (
 )
 
 BOB = "+12025550124"
+BSUID = cb.Identity(kind="bsuid", value="US.TEST1")
+PHONE = cb.Identity(kind="phone", value=ADA)
 UNKNOWN = failed("outcome_unknown", "unknown")
 
 
@@ -67,6 +69,56 @@ async def test_a_key_names_one_message(store):
         await store.outbox.add(outgoing("Other", idempotency_key="order-TEST"))
     assert await store.outbox.find("main", "order-TEST") == first
     assert await send_all(store) == ["Hello"]
+
+
+async def test_a_key_that_was_used_for_another_recipient_is_refused_and_names_the_message(store):
+    first = await store.outbox.add(outgoing("Hello", idempotency_key="order-TEST"))
+
+    with pytest.raises(cb.ValidationError, match="another recipient") as caught:
+        await store.outbox.add(outgoing("Hello", to=BOB, idempotency_key="order-TEST"))
+
+    assert caught.value.path == "idempotency_key"
+    assert first in caught.value.rule
+    assert await send_all(store) == ["Hello"]
+
+
+async def test_an_id_that_was_sent_to_another_recipient_is_refused_as_what_it_is(store):
+    told = outgoing("Hello")
+    await store.outbox.add(told)
+    other = outgoing("Hello", to=BOB)
+
+    for key in (told.message.id, "another-key"):
+        other.message = told.message.replace(idempotency_key=key)
+        with pytest.raises(cb.ValidationError, match="id: names another message already") as caught:
+            await store.outbox.add(other)
+        assert caught.value.path == "id"
+
+
+async def test_a_key_names_one_message_by_every_address_of_its_conversation(store):
+    first = await store.outbox.add(outgoing("Hello", idempotency_key="order-TEST"))
+    await bring(store, said(sender="US.TEST1", identities=(BSUID, PHONE)))
+
+    assert await store.outbox.add(outgoing("Hello", to="US.TEST1", idempotency_key="order-TEST")) == first
+
+
+async def test_a_key_names_one_message_after_its_number_turned_out_to_be_somebody_known(store):
+    await bring(store, said(id="1", sender="US.TEST1", identities=(BSUID,)))
+    first = await store.outbox.add(outgoing("Hello", idempotency_key="order-TEST"))
+    await bring(store, said(id="2", sender="US.TEST1", identities=(BSUID, PHONE)))
+
+    for address in (ADA, "US.TEST1"):
+        assert await store.outbox.add(outgoing("Hello", to=address, idempotency_key="order-TEST")) == first
+
+
+async def test_a_key_does_not_pass_with_its_number_to_another_person(store):
+    await bring(store, said(id="1", identities=(PHONE,)))
+    await bring(store, said(id="2", identities=(BSUID, PHONE)))
+    await store.outbox.add(outgoing("Hello", idempotency_key="order-TEST"))
+    other = BSUID.replace(value="US.TEST2")
+    await bring(store, said(id="3", sender="US.TEST2", identities=(other, PHONE)))
+
+    with pytest.raises(cb.ValidationError, match="another recipient"):
+        await store.outbox.add(outgoing("Hello", to="US.TEST2", idempotency_key="order-TEST"))
 
 
 async def test_of_a_reply_the_first_wins_whatever_the_second_says(store):
