@@ -10,6 +10,7 @@ from chanbridge.intake import place_of
 from chanbridge.model.errors import ChanbridgeError, PluginError
 
 CAUSES = 8  # told of one error, at most
+_CULPRIT = "_chanbridge_culprit"
 
 
 @contextmanager
@@ -25,6 +26,16 @@ def blaming(channel: AnyChannel) -> Iterator[None]:
     except Exception as error:
         problem = f"failed with {type(error).__name__} at {place_of(error)}"
         raise PluginError(channel.name, problem) from None
+
+
+def name_culprit(error: BaseException, name: str) -> None:
+    """Note on an exception whose it is: the handler or the sink that it left."""
+    vars(error)[_CULPRIT] = name
+
+
+def culprit_of(error: BaseException) -> str:
+    """Name the handler or the sink that an exception left; empty if nobody noted it."""
+    return str(vars(error).get(_CULPRIT, ""))
 
 
 def wordless(error: BaseException, causes: int = CAUSES) -> BaseException:

@@ -19,7 +19,7 @@ from chanbridge.blame import blaming
 from chanbridge.channel import Channel, Gesture
 from chanbridge.config import DEFAULT_FILE, SQLITE, DeliveryPolicy, Settings, absolute_store, load_settings
 from chanbridge.consumers import HANDLERS
-from chanbridge.handlers import Handlers
+from chanbridge.handlers import Handlers, check_types
 from chanbridge.hooks import Hooks
 from chanbridge.model.address import Contact, Conversation
 from chanbridge.model.base import Ref
@@ -101,8 +101,12 @@ class Bridge:
         """Register a handler: ``@bridge.on(MessageReceived)``; without types it gets every event.
 
         It takes the event, and its conversation if it has a second argument. ``passive``: also what
-        needs no answer (old history, auto-replies, what another application handles).
+        needs no answer (old history, auto-replies, what another application handles). Raise
+        `ValidationError` at once for what would never run: no event class, no such account, other arguments.
         """
+        check_types(types)
+        if account is not None and account not in self._known_accounts:
+            raise self._no_account(account)
 
         def register(handler: Callable[..., Any]) -> Callable[..., Any]:
             self.handlers.add(handler, types or (Event,), account, passive)
@@ -404,9 +408,17 @@ class Bridge:
         if channel is None:
             if account in self.settings.broken:
                 raise PluginError(account, f"cannot be used: {self.settings.broken[account]}")
-            names = ", ".join(self.accounts) or "none"
-            raise ValidationError("account", f"no account '{account}' is configured (there is {names})")
+            raise self._no_account(account)
         return channel
+
+    @property
+    def _known_accounts(self) -> list[str]:
+        """The accounts that there are, also those whose plugin does not load."""
+        return [*self.accounts, *self.settings.broken]
+
+    def _no_account(self, account: str) -> ValidationError:
+        names = ", ".join(self._known_accounts) or "none"
+        return ValidationError("account", f"no account '{account}' is configured (there is {names})")
 
     def _only(self, channel: str) -> str:
         fitting = [name for name in self.accounts if self.accounts[name].name == channel]

@@ -16,7 +16,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from chanbridge.blame import wordless
+from chanbridge.blame import culprit_of, wordless
 from chanbridge.hooks import Hooks, Parked
 from chanbridge.intake import described, place_of
 from chanbridge.store.base import Batch, Dispatch, Entry
@@ -234,6 +234,7 @@ class Dispatcher:
         event = entry.event
         about = {
             "consumer": self.consumer,
+            "handler": culprit_of(error) or self.consumer,
             "event_id": event.id,
             "account": event.account,
             "attempt": attempt + 1,
