@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import datetime as dt
 import logging
@@ -365,33 +366,34 @@ class Bridge:
         await self.stop()
 
     def __enter__(self) -> Self:
-        ready: asyncio.Future[None] | threading.Event = threading.Event()
-        problem: list[BaseException] = []
-
-        async def live() -> None:
-            self._stopping = asyncio.Event()
-            try:
-                await self.start()
-            except BaseException as error:  # it belongs to the thread that starts the bridge
-                problem.append(error)
-                return
-            finally:
-                ready.set()  # type: ignore[union-attr]
-            await self._stopping.wait()
-            await self.stop()
-
-        self._thread = threading.Thread(target=lambda: asyncio.run(live()), name="chanbridge", daemon=True)
-        self._thread.start()
-        ready.wait()  # type: ignore[union-attr]
-        if problem:
-            self._thread.join()
-            raise problem[0]
+        started: concurrent.futures.Future[Callable[[], object]] = concurrent.futures.Future()
+        thread = threading.Thread(
+            target=lambda: asyncio.run(self._live(started)), name="chanbridge", daemon=True
+        )
+        thread.start()
+        if problem := started.exception():
+            thread.join()
+            raise problem
+        self._thread, self._leave = thread, started.result()  # only now: one that was refused changes nothing
         return self
 
+    async def _live(self, started: concurrent.futures.Future[Callable[[], object]]) -> None:
+        """Run in a thread of its own, from the start until what ``started`` gives is called."""
+        over = asyncio.Event()
+        try:
+            await self.start()
+        except BaseException as error:  # it belongs to the thread that starts the bridge
+            started.set_exception(error)
+            return
+        started.set_result(partial(asyncio.get_running_loop().call_soon_threadsafe, over.set))
+        await over.wait()
+        await self.stop()
+
     def __exit__(self, *_: object) -> None:
-        if self._loop and self._thread:
-            self._loop.call_soon_threadsafe(self._stopping.set)
+        if self._thread and self._thread.is_alive():
+            self._leave()
             self._thread.join()
+        self._thread = None
 
     def asgi(self, work: Work = "all") -> Any:
         """Make the ASGI application: webhooks, media, health, readiness.

@@ -1,6 +1,7 @@
 """Starting a bridge: once at a time, and again after it failed."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -45,3 +46,43 @@ async def test_a_start_that_failed_leaves_nothing_open_and_can_be_tried_again(tm
 
     assert bridge.started
     await bridge.stop()
+
+
+def test_a_second_with_is_refused_and_the_first_stops_and_can_begin_again(tmp_path):
+    bridge = make_bridge(tmp_path, Providers())
+
+    with bridge:
+        with pytest.raises(RuntimeError, match="the bridge is started already"), bridge:
+            pass
+        assert bridge.send(f"pigeon:{ADA}", "Hello", account="main").result(10).id
+    assert not bridge.started
+    assert "chanbridge" not in {thread.name for thread in threading.enumerate()}
+
+    with bridge:
+        assert bridge.send(f"pigeon:{ADA}", "Hello again", account="main").result(10).id
+    assert not bridge.started
+
+
+async def test_a_with_of_either_kind_in_an_async_with_leaves_it_as_it_is(tmp_path):
+    bridge = make_bridge(tmp_path, Providers())
+
+    async with bridge:
+        with pytest.raises(RuntimeError, match="the bridge is started already"):
+            async with bridge:
+                pass
+        with pytest.raises(RuntimeError, match="the bridge is started already"), bridge:
+            pass
+        assert (await bridge.send(f"pigeon:{ADA}", "Hello", account="main")).id
+    assert not bridge.started
+
+    async with bridge:
+        assert bridge.started
+
+
+def test_a_bridge_that_was_stopped_in_its_with_leaves_no_thread(tmp_path):
+    bridge = make_bridge(tmp_path, Providers())
+
+    with bridge:
+        asyncio.run_coroutine_threadsafe(bridge.stop(), bridge._loop).result(10)
+
+    assert "chanbridge" not in {thread.name for thread in threading.enumerate()}
