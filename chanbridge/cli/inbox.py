@@ -133,12 +133,13 @@ def recorded(request: Any) -> dict[str, Any]:
 
 
 def _print_request(kept: KeptRequest, as_json: bool) -> None:
+    at = dt.datetime.fromtimestamp(kept.at, dt.UTC)
     known = {
-        "id": kept.id, "account": kept.account, "at": kept.at, "state": kept.state, "reason": kept.reason,
+        "id": kept.id, "account": kept.account, "at": at, "state": kept.state, "reason": kept.reason,
         "method": kept.request.method, "url": kept.request.url, "bytes": len(kept.request.content),
     }  # fmt: skip
     if as_json:
         print_json(known)
     else:
-        when = f"{dt.datetime.fromtimestamp(kept.at, dt.UTC):%Y-%m-%d %H:%M:%S}Z"
+        when = f"{at:%Y-%m-%d %H:%M:%S}Z"
         click.echo(plain(f"{kept.id:>6}  {when}  {kept.account}  {kept.state}  {kept.reason}"))

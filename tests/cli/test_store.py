@@ -129,6 +129,8 @@ def test_a_request_that_is_not_understood_is_kept_shown_and_run_again(configured
         "quarantined",
         "PayloadError: no text at [0]",
     )
+    assert kept["at"].endswith("Z")
+    assert abs(dt.datetime.fromisoformat(kept["at"]) - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=5)
     assert request.json[0]["body"].encode() == ODD
     assert (still.code, still.json[0]["state"]) == (1, "quarantined")
     assert (good.code, good.json) == (0, [{"id": kept["id"], "state": "ok", "new": 1, "known": 0}])
