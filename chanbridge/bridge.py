@@ -153,6 +153,7 @@ class Bridge:
             name = account or to.account or self._only(to.channel)
             with blaming(channel := self._channel(name)):
                 return planner.recipient(channel, name, to.address, kind=to.kind, thread=to.thread)
+        _refuse_no_address(to)
         name = account or self._only(to.partition(":")[0])
         with blaming(channel := self._channel(name)):
             return planner.recipient(channel, name, to)
@@ -432,6 +433,12 @@ class Bridge:
                 f"no account for channel '{channel}' is configured: add one to {self.settings.path.name}",
             )
         raise ValidationError("account", f"several accounts fit ({', '.join(fitting)}): name one")
+
+
+def _refuse_no_address(to: object) -> None:
+    if not isinstance(to, str):
+        wanted = "an address, as in sms:+12025550123, or a Conversation"
+        raise ValidationError("to", f"must be {wanted}, not {type(to).__name__}")
 
 
 def configured(settings: Settings, registry: Registry) -> list[Configured]:

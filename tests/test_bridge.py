@@ -132,6 +132,16 @@ async def test_what_is_no_message_is_refused_with_a_path(tmp_path, providers, sa
             await bridge.send(f"pigeon:{ADA}", said)
 
 
+@pytest.mark.parametrize("to", [5, None, b"pigeon:+12025550123", cb.Contact(address="pigeon:+12025550123")])
+@pytest.mark.parametrize("account", ["", "main"])
+async def test_what_is_no_address_is_refused_with_a_path(tmp_path, providers, to, account):
+    async with make_bridge(tmp_path, providers) as bridge:
+        with pytest.raises(
+            cb.ValidationError, match=r"^to: must be an address, as in .*, or a Conversation, not "
+        ):
+            await bridge.send(to, "Hello", account=account)
+
+
 async def test_waiting_for_what_is_no_fact_names_the_facts(tmp_path, providers):
     async with make_bridge(tmp_path, providers) as bridge:
         receipt = await bridge.send(f"pigeon:{ADA}", "Hi")
