@@ -176,7 +176,7 @@ class MediaService(MediaForms):
             )
         except OSError as error:
             raise SendError(
-                "media_unavailable", detail=f"cannot read {path.name}: {error.strerror}", retryable=False
+                "media_unavailable", detail=f"cannot read {path}: {error.strerror}", retryable=False
             ) from error
         return _fetched(Media(**msgspec.structs.asdict(media)), stored)
 
