@@ -149,6 +149,19 @@ async def test_a_familiar_person_who_wrote_from_elsewhere_is_answered_there_and_
     assert [elsewhere, await answered(store, again)] == ["pigeon:US.TEST1", f"pigeon:{ADA}"]
 
 
+async def test_what_we_said_elsewhere_does_not_say_where_they_are(store):
+    both = (bsuid("US.TEST1"), phone(ADA))
+    await bring(store, said(id="1", identities=both))
+    [event] = await bring(store, said(id="2", sender="US.TEST1", identities=both))
+    echo = cb.MessageEchoed.text(
+        "By phone", sender=cb.Contact(address="pigeon:+12025550100"), account="main", time=NOW,
+        conversation=cb.Conversation(address=f"pigeon:{ADA}"), provider_id="echo",
+    )  # fmt: skip
+    await bring(store, echo)
+
+    assert await answered(store, event) == "pigeon:US.TEST1"
+
+
 async def test_two_spellings_of_a_number_are_one_person(store):
     spelt = [cb.Identity(kind="wa_id", value=value) for value in ("5215512345678", "525512345678")]
     one = await where(

@@ -348,3 +348,19 @@ def test_bytes_that_are_no_webhook_are_kept_as_they_came(channel, body):
     [event] = channel.parse(cb.HttpRequest(method="POST", url="https://h.example/in/a", body=body))
 
     assert event.raw.content == body
+
+
+def test_a_parent_id_is_taken_from_who_is_named_beside_the_message(channel, webhook):
+    person = {"wa_id": "12025550123", "user_id": "US.TEST1", "parent_user_id": "US.ENT.TEST1"}
+    item = {"from": "12025550123", "id": "wamid.TEST1", "type": "text", "text": {"body": "Hi"}}
+    [event] = channel.parse(webhook(item, contacts=[person]))
+
+    kinds = {known.kind: known.value for known in event.message.sender.identities}
+    assert kinds["parent_bsuid"] == "US.ENT.TEST1"
+
+
+def test_a_text_of_nobody_is_kept_as_it_came(channel, webhook):
+    [event] = channel.parse(webhook({"id": "wamid.TEST1", "type": "text", "text": {"body": "Hi"}}))
+
+    assert (event.type, event.provider_type) == ("provider.event", "messages.text")
+    assert b"Hi" in event.raw.content
