@@ -207,15 +207,8 @@ def _text_steps(work: Work, bubble: Bubble, fitted: Fitted | None, quick: Fitted
     text = bubble.text if bubble.text or not (fitted or quick) else _prompt(work)
     if not text:
         return
-    pieces = work.split(text, bubble.path)
-    limit = _body_max(work, fitted, quick)
-    if limit is not None and not work.fits(pieces[-1], limit):
-        pieces[-1:] = work.split(pieces[-1], bubble.path, limit)
-    losses = list(bubble.losses)
-    if len(pieces) > 1:
-        actual = len(work.write(text).text)
-        reason = f"cut into {len(pieces)} texts"
-        losses.append(work.loss(bubble.path, "presentation", "D1", reason, limit or work.text.max, actual))
+    pieces, cut = work.texts(text, bubble.path, _body_max(work, fitted, quick))
+    losses = [*bubble.losses, *cut]
     written = [work.write(piece) for piece in pieces]
     dropped = tuple(dict.fromkeys(kind for piece in written for kind in piece.dropped))
     losses.extend(work.formatting_loss(bubble.path, dropped))

@@ -62,14 +62,8 @@ def _native(
             work.loss(f"{path}/footer", "presentation", "D8", "it stands in the body", limits.footer_max)
         )
         body, footer = r.join([body, Rich(footer)]), ""
-    pieces = work.split(body or Rich(work.hints.choose), f"{path}/body")
-    if limits.body_max is not None and not work.fits(pieces[-1], limits.body_max):
-        pieces[-1:] = work.split(pieces[-1], f"{path}/body", limits.body_max)
-    if len(pieces) > 1:
-        reason = f"cut into {len(pieces)} texts"
-        losses.append(
-            work.loss(f"{path}/body", "presentation", "D1", reason, limits.body_max, len(body.text))
-        )
+    pieces, cut = work.texts(body or Rich(work.hints.choose), f"{path}/body", limits.body_max)
+    losses.extend(cut)
     written = work.write(pieces[-1])
     losses.extend(work.formatting_loss(f"{path}/body", written.dropped))
     final = part.replace(

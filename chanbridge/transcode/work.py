@@ -22,7 +22,7 @@ from chanbridge.transcode.text.dialects import Written, write
 from chanbridge.transcode.text.graphemes import clusters
 from chanbridge.transcode.text.lengths import excess, fits
 from chanbridge.transcode.text.rich import Rich
-from chanbridge.transcode.text.split import TooLong, split
+from chanbridge.transcode.text.split import Split, TooLong, split
 
 TOKEN_LENGTH = 16
 TOKEN_MIN = 6
@@ -160,21 +160,40 @@ class Work:
                 return Written(smart, (*written.dropped, "characters outside the GSM alphabet"))
         return written
 
-    def fits(self, rich: Rich, limit: int | None = None, unit: Unit | None = None) -> bool:
+    def fits(self, rich: Rich, limit: int | None = None) -> bool:
         """Say whether words fit a text of the channel, and a closer limit if there is one."""
         text = self.write(rich).text
-        return not excess(text, self.text) and fits(text, limit, unit or self.text.unit)
+        return not excess(text, self.text) and fits(text, limit, self.text.unit)
 
-    def split(self, rich: Rich, path: str, limit: int | None = None, unit: Unit | None = None) -> list[Rich]:
-        """Cut words into pieces that fit (D1)."""
-        if self.fits(rich, limit, unit):
-            return [rich]
+    def texts(self, rich: Rich, path: str, last_max: int | None) -> tuple[list[Rich], tuple[Loss, ...]]:
+        """Cut words into texts that fit, the last into a closer limit, and say what that costs (D1)."""
+        *before, last = (first := self._split(rich, path)).pieces
+        closing = self._closing(last, path, last_max)
+        pieces = [*before, *closing.pieces]
+        limit, actual = last_max or self.text.max, len(self.write(rich).text)
+        levels: dict[str, LossLevel] = {}
+        if len(pieces) > 1:
+            levels[f"cut into {len(pieces)} texts"] = "presentation"
+        for whole in (*first.broken, *closing.broken):
+            levels[f"a {whole} is longer than the limit, and is cut"] = "content"
+        lost = (self.loss(path, level, "D1", reason, limit, actual) for reason, level in levels.items())
+        return pieces, tuple(lost)
+
+    def _closing(self, rich: Rich, path: str, limit: int | None) -> Split:
+        """Cut the last words for what stands below them; what that would break goes above a prompt."""
+        cut = self._split(rich, path, limit)
+        prompt = Rich(self.hints.choose)
+        return Split([rich, prompt]) if cut.broken and self.fits(prompt, limit) else cut
+
+    def _split(self, rich: Rich, path: str, limit: int | None = None) -> Split:
+        if self.fits(rich, limit):
+            return Split([rich])
         if self.text.split == "forbid":
             raise Refused(
                 path, "D1", "the text is too long, and may not be cut", code="too_large", fix="shrink"
             )
         try:
-            return split(rich, lambda piece: self.fits(piece, limit, unit))
+            return split(rich, lambda piece: self.fits(piece, limit))
         except TooLong:
             reason = "a single character is longer than the limit"
             raise Refused(path, "D1", reason, code="too_large", fix="shrink") from None

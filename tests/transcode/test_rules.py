@@ -109,6 +109,66 @@ class TestD1Splitting:
         assert (refused.value.code, refused.value.fix) == ("too_large", "shrink")
         assert "/parts/0" in str(refused.value)
 
+    LONG = f"https://example.com/{'a' * 5000}"
+    STACKED = "a" + "\u0301" * 5000
+
+    @pytest.mark.parametrize("channel", [WHATSAPP, SMS, TELEGRAM, LINE, MESSENGER])
+    @pytest.mark.parametrize("text", [LONG, STACKED, f"Please see {LONG} soon"])
+    def test_a_link_or_a_character_that_no_text_can_hold_is_refused_as_too_large(self, channel, text):
+        limits = channel.text.replace(max=1000, max_segments=None)
+
+        with pytest.raises(Unsupported) as refused:
+            transcode(Message.text(text), channel.replace(text=limits))
+
+        assert (refused.value.code, refused.value.fix) == ("too_large", "shrink")
+        assert "/parts/0: a " in str(refused.value)
+        assert "is longer than the limit, and is cut (D1)" in str(refused.value)
+
+    @pytest.mark.parametrize("text", [LONG, STACKED])
+    def test_it_is_cut_where_its_sender_allows_that_it_is_lost(self, text):
+        plan = transcode(Message.text(text), WHATSAPP, Policy(max_loss="content"))
+
+        assert "".join(texts(plan)) == text
+        assert losses(plan) == [("D1", "presentation", "/parts/0"), ("D1", "content", "/parts/0")]
+
+    def test_the_last_words_stand_for_a_link_that_cannot_be_sent(self):
+        plan = transcode(Message.text(self.LONG).replace(fallback_text="Ask us for it"), WHATSAPP)
+
+        assert texts(plan) == ["Ask us for it"]
+
+    @pytest.mark.parametrize("count", [2, 8])
+    def test_a_link_that_only_a_text_can_hold_stands_above_the_prompt_of_its_actions(self, count):
+        link, options = f"https://example.com/{'a' * 2000}", [f"Option {n}" for n in "abcdefgh"[:count]]
+        limits = WHATSAPP.list.replace(body_max=1024)
+
+        plan = transcode(Message.text(link, buttons=options), WHATSAPP.replace(list=limits))
+
+        assert texts(plan)[0] == link
+        assert [len(step.parts) for step in plan.steps] == [1, 1]
+        assert plan.loss == "presentation"
+
+    def test_the_body_of_a_menu_keeps_a_link_whole_too(self):
+        link = f"https://example.com/{'a' * 2000}"
+        menu = ListPart(
+            id="m",
+            body=f"Choose, or see {link}",
+            button="Menu",
+            sections=(Section(items=(ListItem(id="x", title="X"),)),),
+        )
+        channel = WHATSAPP.replace(list=WHATSAPP.list.replace(body_max=1024))
+
+        plan = transcode(Message(id="1", parts=(menu,)), channel)
+
+        assert [step.text for step in plan.steps[:-1]] == [f"Choose, or see {link}"]
+        assert plan.steps[-1].parts[0].body == "Please choose:"
+        assert plan.loss == "presentation"
+
+    def test_a_caption_with_a_link_that_no_text_can_hold_is_refused(self):
+        picture = MediaPart(id="p", role="image", media=MUG, caption=Text(text=self.LONG))
+
+        with pytest.raises(Unsupported, match="a link is longer than the limit"):
+            transcode(Message(id="1", parts=(picture,)), WHATSAPP)
+
     def test_the_lines_of_a_menu_are_never_cut(self):
         channel = SMS.replace(text=SMS.text.replace(max=60, max_segments=None))
         message = Message.text("Pick one", buttons=[f"Option number {n} in words" for n in "abcdefgh"])

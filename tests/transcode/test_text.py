@@ -135,7 +135,7 @@ def at_most(limit, unit="codepoints"):
 
 
 def cut(text, limit, unit="codepoints"):
-    return [piece.text for piece in split(Rich(text), at_most(limit, unit))]
+    return [piece.text for piece in split(Rich(text), at_most(limit, unit)).pieces]
 
 
 class TestSplitting:
@@ -185,7 +185,7 @@ class TestSplitting:
     def test_a_link_with_a_label_is_not_cut_within_its_label(self):
         rich = markdown.parse("Read it [here and now](https://example.com) please")
 
-        pieces = split(rich, at_most(16))
+        pieces = split(rich, at_most(16)).pieces
 
         assert [piece.text for piece in pieces] == ["Read it", "here and now", "please"]
 
@@ -193,13 +193,35 @@ class TestSplitting:
         link = "https://example.com/" + "x" * 100
 
         assert "".join(cut(link, 50)) == link
+        assert split(Rich(f"See {link}"), at_most(50)).broken == ("link",)
+
+    @pytest.mark.parametrize(
+        ("source", "broken"),
+        [
+            ("plain words " * 20, ()),
+            ("x" * 100, ()),
+            ("See https://example.com/ab and " * 9, ()),
+            ("[a label that is long enough to be cut](https://example.com/a) " * 3, ()),
+            (f"`https://example.com/{'x' * 60}`", ("link",)),
+            (f"<https://example.com/{'x' * 60}>", ("link",)),
+            (f"[label](https://example.com/{'x' * 60})", ("link",)),
+            ("a" + "\u0301" * 80, ("character",)),
+            (f"https://example.com/{'x' * 60} a" + "\u0301" * 80, ("link", "character")),
+        ],
+    )
+    @pytest.mark.parametrize("dialect", ["plain", "markdown", "html"])
+    def test_what_did_not_stay_whole_is_named(self, source, broken, dialect):
+        found = split(markdown.parse(source), lambda piece: len(write(piece, dialect, FORMATTING).text) <= 72)
+
+        assert found.broken == broken
+        assert len(found.pieces) < 10
 
     def test_a_line_that_must_stay_whole_does(self):
         lines = [line(f"{n}) A rather long option") for n in range(1, 6)]
         text = "\n".join(piece.text for piece in lines)
         spans = [Span(m.start(), m.end(), ATOM) for m in re.finditer(".+", text)]
 
-        pieces = split(Rich(text, tuple(spans)), at_most(60))
+        pieces = split(Rich(text, tuple(spans)), at_most(60)).pieces
 
         assert "\n".join(piece.text for piece in pieces) == text
 
@@ -208,7 +230,7 @@ class TestSplitting:
             "Some words before it\n```\na b c\nd e f\n```\n**bold words that go on and on**"
         )
 
-        pieces = split(rich, lambda piece: len(write(piece, "markdown", FORMATTING).text) <= 24)
+        pieces = split(rich, lambda piece: len(write(piece, "markdown", FORMATTING).text) <= 24).pieces
         written = [write(piece, "markdown", FORMATTING).text for piece in pieces]
 
         assert "```\na b c\nd e f\n```" in written
@@ -217,7 +239,10 @@ class TestSplitting:
     def test_a_code_block_that_fits_by_itself_begins_a_piece(self):
         rich = markdown.parse("Hi\n```\naaaa bbbb\ncccc dddd\neeee ffff\n```")
 
-        assert [piece.text for piece in split(rich, at_most(30))] == ["Hi", "aaaa bbbb\ncccc dddd\neeee ffff"]
+        assert [piece.text for piece in split(rich, at_most(30)).pieces] == [
+            "Hi",
+            "aaaa bbbb\ncccc dddd\neeee ffff",
+        ]
 
     def test_a_cluster_longer_than_the_limit_is_cut_by_code_point(self):
         assert cut("a" + "\u0301" * 50, 20) == ["a" + "\u0301" * 19, "\u0301" * 20, "\u0301" * 11]

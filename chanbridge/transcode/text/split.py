@@ -1,6 +1,7 @@
 """Cut a text that is too long (D1): at a paragraph, a line, a sentence, a word, a character.
 
 Never inside a link, a grapheme cluster, a code block or a marker line, unless that alone is too long.
+A link or a character that is cut can no longer be followed or read: `Split.broken` names it.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
 
 from chanbridge.transcode.text.graphemes import boundaries
 from chanbridge.transcode.text.lengths import urls
-from chanbridge.transcode.text.rich import ATOM, Rich
+from chanbridge.transcode.text.rich import ATOM, Rich, Span
 
 Fits = Callable[[Rich], bool]
+Whole = Literal["link", "character"]
+"""What is of no use in halves."""
 
 _LEVELS = (
     re.compile(r"\n[ \t]*\n\s*"),
@@ -29,11 +33,33 @@ class TooLong(ValueError):
     """Not even one character fits."""
 
 
-def split(rich: Rich, fits: Fits) -> list[Rich]:
+class Split(NamedTuple):
+    """The pieces of a text, and what was too long to stay whole in one of them."""
+
+    pieces: list[Rich]
+    broken: tuple[Whole, ...] = ()
+
+
+def split(rich: Rich, fits: Fits) -> Split:
     """Cut a text into pieces that fit; raise `TooLong` if a single character does not."""
     if fits(rich):
-        return [rich]
-    return list(_Splitter(rich.cut(0, len(rich.text)), fits).pieces())
+        return Split([rich])
+    text = rich.cut(0, len(rich.text))
+    linked = [_with_room(span, text.text, fits) for span in text.spans]
+    splitter = _Splitter(text._replace(spans=tuple(span for span in linked if span)), fits)
+    pieces = list(splitter.pieces())
+    lost: list[Whole] = ["link"] if None in linked else []
+    return Split(pieces, tuple(dict.fromkeys((*lost, *splitter.broken))))
+
+
+def _with_room(span: Span, text: str, fits: Fits) -> Span | None:
+    """Leave out an address that leaves no room for its label; one that is its own label is shown once."""
+    if span.type != "link" or not span.ref:
+        return span
+    first = Rich(text[span.start : span.start + 1], (Span(0, 1, "link", span.ref),))
+    if fits(first):
+        return span
+    return span._replace(ref="") if span.ref == text[span.start : span.end] else None
 
 
 class _Splitter:
@@ -47,15 +73,26 @@ class _Splitter:
         zones = {(span.start, span.end) for span in (*links, *solid)} | set(urls(rich.text))
         self._zones = _outermost(zones)
         self._starts = [start for start, _ in self._zones]
+        self._labels = [span for span in links if span.ref]
+        self._addresses = [*urls(rich.text), *((span.start, span.end) for span in links if not span.ref)]
+        self.broken: list[Whole] = []
 
     def pieces(self) -> Iterator[Rich]:
         start, reach = 0, 64
         while start < len(self._text):
             limit, reach = self._furthest(start, reach)
             end, piece = self._cut(start, limit)
+            if self._breaks_address(end):
+                self.broken.append("link")
             if piece.text:
                 yield piece
             start = self._skip_blank(end)
+
+    def _breaks_address(self, at: int) -> bool:
+        """Say whether a cut goes through an address; one behind a label stands with both its halves."""
+        if self._free(at) or any(span.start < at < span.end for span in self._labels):
+            return False
+        return any(start < at < end for start, end in self._addresses)
 
     def _skip_blank(self, at: int) -> int:
         while at < len(self._text) and self._text[at].isspace():
@@ -140,6 +177,8 @@ class _Splitter:
         for end in range(cluster, start, -1):
             piece = Rich(self._text[start:end])
             if self._fits(piece):
+                self.broken += ["character"] if end < cluster else []
+                self.broken += ["link"] if any(s.start <= start < s.end for s in self._labels) else []
                 return end, piece
         raise TooLong(f"the character at {start} is longer than the limit")
 
