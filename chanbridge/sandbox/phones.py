@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from chanbridge.sandbox.simulator import Simulator
@@ -130,7 +131,7 @@ class PhoneActions(ABC):
         return self.say(Said(kind="contacts", data={"name": name, "phone": phone}, to=to))
 
     def react(self, emoji: str, message: str = "") -> str:
-        """React to a message (default: the newest); an empty emoji takes the reaction back."""
+        """React to a message (default: the newest shown); an empty emoji takes the reaction back."""
         return self.say(Said(kind="reaction", text=emoji, message=message))
 
     def tap(self, option: str, message: str = "", *, answer: dict[str, Any] | None = None) -> str:
@@ -179,6 +180,9 @@ class Phone(PhoneActions):
             self._simulator.came_online(self)
 
     def say(self, said: Said) -> str:
+        if said.kind == "reaction" and not said.message:
+            newest = self.find(lambda seen: seen.kind != "reaction", "message to react to")
+            said = replace(said, message=newest.id)
         return self._simulator.say(self, said)
 
     def read(self, message: str = "") -> None:

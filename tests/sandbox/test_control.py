@@ -75,6 +75,23 @@ async def test_a_mistake_of_a_simulator_is_told(plain, remote) -> None:
         await do(remote.settle)
 
 
+async def test_a_reaction_names_the_newest_message(plain, ada, monkeypatch) -> None:
+    reacted: list[str] = []
+    monkeypatch.setattr(plain, "say", lambda phone, said: reacted.append(said.message) or "in-1")
+    with pytest.raises(SandboxError, match="shows no message to react to"):
+        await do(ada.react, "👍")
+    for text in ("One", "Two"):
+        await send(plain, text)
+        await do(ada.receive)
+    shown = [seen.id for seen in await do(lambda: ada.inbox)]
+
+    await do(ada.react, "👍")
+    await do(ada.react, "")
+    await do(ada.react, "👍", shown[0])
+
+    assert reacted == [shown[1], shown[1], shown[0]]
+
+
 async def test_a_file_is_carried_over(plain, ada) -> None:
     said = []
     plain.say = lambda phone, what: said.append(what) or "in-1"

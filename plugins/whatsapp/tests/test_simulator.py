@@ -369,6 +369,26 @@ async def test_their_client_accepts_the_signature_and_refuses_a_forged_one(app, 
     assert good.body.isascii()
 
 
+async def test_a_customer_reacts_to_the_newest_message_and_takes_it_back(app, simulator, wa, ada) -> None:
+    with pytest.raises(LookupError, match="shows no message to react to"):
+        ada.react("👍")
+    sent = [await do(wa.send_message, to=ADA, text=text) for text in ("One", "Two")]
+    await do(wa.send_reaction, to=ADA, emoji="👍", message_id=ada.send_text("Hi"))
+    await simulator.settle()
+
+    ada.react("👍")
+    ada.react("")
+    ada.react("🦆", sent[0].id)
+    await simulator.settle()
+
+    messages = [value["messages"][0] for value in app.values if "messages" in value]
+    assert [message["reaction"] for message in messages if message["type"] == "reaction"] == [
+        {"message_id": sent[1].id, "emoji": "👍"},
+        {"message_id": sent[1].id},
+        {"message_id": sent[0].id, "emoji": "🦆"},
+    ]
+
+
 async def test_their_client_understands_everything_a_customer_does(app, simulator, wa, ada) -> None:
     got: list[Any] = []
     for handler in (wa.on_message, wa.on_callback_button, wa.on_message_status):
