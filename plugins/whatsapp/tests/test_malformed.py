@@ -21,12 +21,24 @@ from chanbridge.testing import vectors
 VECTORS = Path(__file__).parent / "vectors"
 BODIES = [json.loads(vectors.read_request(file).body) for file in vectors.vectors(VECTORS)]
 MALFORMED = {
+    "a text without its object": ("text", None),
+    "a text without a body": ("text", {}),
+    "a text whose body is null": ("text", {"body": None}),
+    "an answer without its object": ("interactive", None),
+    "a button without its reply": ("interactive", {"type": "button_reply"}),
+    "a form without its answers": ("interactive", {"type": "nfm_reply", "nfm_reply": {"name": "flow"}}),
+    "a permission that says neither yes nor no": (
+        "interactive",
+        {"type": "call_permission_reply", "call_permission_reply": {}},
+    ),
+    "a template's button with nothing on it": ("button", {}),
     "a picture without anything": ("image", {}),
     "a picture without an id": ("image", {"id": "", "mime_type": "image/jpeg"}),
     "a place beyond the pole": ("location", {"latitude": 1000, "longitude": 0}),
     "a place beyond the date line": ("location", {"latitude": 0, "longitude": -180.5}),
     "no contacts": ("contacts", []),
     "a contact whose name is no text": ("contacts", [{"name": {"formatted_name": 7}}]),
+    "an order without items": ("order", {"catalog_id": "300000000000001"}),
     "an order of nothing": ("order", {"product_items": [{"product_retailer_id": ""}]}),
     "an order in no currency": (
         "order",
@@ -59,6 +71,28 @@ def test_a_malformed_item_is_kept_with_its_raw_and_can_be_replayed(channel, webh
     assert (event.type, event.provider_type) == ("provider.event", "malformed")
     assert json.loads(event.raw.content) == sent
     assert breaches(event) == []
+
+
+@pytest.mark.parametrize(
+    "type",
+    ["text", "image", "video", "audio", "document", "sticker", "location", "contacts", "reaction",
+     "interactive", "button", "order", "edit", "revoke", "system"],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["messages", "message_echoes"])
+def test_a_type_without_its_object_says_nothing(channel, webhook, type, key):
+    sent = item(type, None)
+    sent.pop(type)
+
+    [event] = channel.parse(webhook(sent, key=key))
+
+    assert (event.type, json.loads(event.raw.content)) == ("provider.event", sent)
+    assert breaches(event) == []
+
+
+def test_a_text_whose_body_is_empty_is_what_the_customer_sent(channel, webhook):
+    [event] = channel.parse(webhook(item("text", {"body": ""})))
+
+    assert [part.text for part in event.message.parts] == [""]
 
 
 def test_a_picture_whose_label_is_garbage_is_a_picture_all_the_same(channel, webhook):

@@ -27,7 +27,9 @@ def parts_of(item: Item, raw: cb.Raw) -> Parts | None:
 
 
 def text(item: Item, raw: cb.Raw) -> Parts:
-    return (_Text(text=item.text.body if item.text else ""),)
+    if item.text is None or item.text.body is None:
+        raise cb.PayloadError("text: the message has no such object, or no body in it")
+    return (_Text(text=item.text.body),)
 
 
 def media(item: Item, raw: cb.Raw) -> Parts:
@@ -146,6 +148,8 @@ def unsupported(item: Item, raw: cb.Raw) -> Parts:
 
 def order_of(basket: Basket, ref: str = "") -> cb.Order:
     """Make the order of a basket, with its total if it is all in one currency."""
+    if not basket.product_items:
+        raise cb.PayloadError("order: it has no items")
     items = tuple(_line(item) for item in basket.product_items)
     prices = [item.unit_price for item in items]
     currencies = {price.currency for price in prices if price}

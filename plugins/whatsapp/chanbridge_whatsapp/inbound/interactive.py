@@ -15,17 +15,23 @@ from chanbridge_whatsapp.inbound.wire import Interactive, Item
 
 def interactive(scope: Scope, item: Item, raw: cb.Raw, sender: cb.Contact | None) -> Events:
     """Give the event of an ``interactive`` message; its type is an open list."""
-    answer = item.interactive or Interactive()
+    answer = item.interactive
+    if answer is None:
+        raise cb.PayloadError("interactive: the message has no such object")
     read = READERS.get(answer.type)
-    event = read(scope, item, answer, fields(scope, item, raw, sender), sender) if read else None
-    return [event or unknown(scope, item, raw, sender, f"interactive.{answer.type or 'untyped'}")]
+    if read is None:
+        return [unknown(scope, item, raw, sender, f"interactive.{answer.type or 'untyped'}")]
+    event = read(scope, item, answer, fields(scope, item, raw, sender), sender)
+    if event is None:
+        raise cb.PayloadError(f"{answer.type}: the answer has no such object, or nothing in it")
+    return [event]
 
 
 def button(scope: Scope, item: Item, raw: cb.Raw, sender: cb.Contact | None) -> Events:
     """Give the event of a template's quick reply, whose payload is its label where none was sent."""
     tapped = item.button
-    if tapped is None:
-        raise cb.PayloadError("button: the message has no such object")
+    if tapped is None or not (tapped.text or tapped.payload):
+        raise cb.PayloadError("button: the message has no such object, or nothing in it")
     label = tapped.text or ""
     return [_tap(item, tapped.payload or label, label, fields(scope, item, raw, sender), sender)]
 
@@ -53,7 +59,7 @@ def _form(
     scope: Scope, item: Item, answer: Interactive, base: dict[str, Any], sender: cb.Contact | None
 ) -> cb.Event | None:
     reply = answer.nfm_reply
-    if reply is None:
+    if reply is None or reply.response_json is None:
         return None
     answers = _object(reply.response_json)
     unreadable = "" if answers is not None else str(reply.response_json or "")
@@ -83,7 +89,7 @@ def _permission(
     scope: Scope, item: Item, answer: Interactive, base: dict[str, Any], sender: cb.Contact | None
 ) -> cb.Event | None:
     reply = answer.call_permission_reply
-    if reply is None:
+    if reply is None or not reply.response:
         return None
     return cb.ConsentChanged(
         granted=reply.response == "accept",

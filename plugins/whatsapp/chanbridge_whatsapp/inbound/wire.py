@@ -31,7 +31,7 @@ class Metadata(Struct, frozen=True, gc=False):
 
 
 class Said(Struct, frozen=True, gc=False):
-    body: str = ""
+    body: str | None = None
 
 
 class About(Struct, frozen=True, gc=False):
