@@ -50,11 +50,16 @@ _HINTS = {
     "uk": Hints("Відповідайте номером.", "Відповідайте літерою.", "Виберіть:", "Варіанти"),
     "vi": Hints("Trả lời bằng số.", "Trả lời bằng chữ cái.", "Vui lòng chọn:", "Lựa chọn"),
     "zh": Hints("请回复数字。", "请回复字母。", "请选择：", "选项"),
+    "zh-hant": Hints("請回覆數字。", "請回覆字母。", "請選擇：", "選項"),
 }
 _OTHER_NAMES = {"no": "nb", "nn": "nb", "iw": "he", "in": "id"}
+_TRADITIONAL = frozenset({"tw", "hk", "mo"})
+"""Where Chinese is written in traditional characters unless its script is named."""
 
 
 def hints(locale: str) -> Hints:
     """Give the words of a language (BCP 47); English where we do not have it."""
-    language = locale.replace("_", "-").partition("-")[0].lower()
+    language, *subtags = locale.replace("_", "-").lower().split("-")
+    if language == "zh" and "hans" not in subtags and {"hant", *_TRADITIONAL} & set(subtags):
+        language = "zh-hant"
     return _HINTS.get(_OTHER_NAMES.get(language, language), _HINTS["en"])

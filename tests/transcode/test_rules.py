@@ -353,6 +353,11 @@ class TestD6Numbering:
             ("nl-BE", "Antwoord met een cijfer."),
             ("pt_BR", "Responda com a cifra."),
             ("xx", "Reply with a number."),
+            ("zh", "请回复数字。"),
+            ("zh-Hans-HK", "请回复数字。"),
+            ("zh-Hant-TW", "請回覆數字。"),
+            ("zh_TW", "請回覆數字。"),
+            ("zh-HK", "請回覆數字。"),
         ],
     )
     def test_the_hint_is_in_the_language_of_the_message(self, locale, hint):
