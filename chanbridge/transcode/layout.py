@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from chanbridge.model.capabilities import ActionLimits, MediaLimits
@@ -95,16 +96,21 @@ def numbered(
         marker = work.marker()
         lines.append(marker_line(marker, placed))
         options.append(work.option(placed, marker=marker))
-    if replies:
-        path = replies[0].path.rpartition("/")[0]
-        reason = "options became numbered text"
-        losses.append(work.loss(path, "affordance", "D6", reason, _limit(work, "button"), len(replies)))
+    losses += _renumbered(work, replies)
     others, line_losses = _lines(work, [placed for placed in actions if placed.action.kind != "reply"])
     closing = [r.line(work.closing_hint())] if replies and hint else []
     block = r.join([*lines, *others, *closing])
     above = bubble.text or (_prompt(work) if replies and prompt else Rich(""))
     text = r.join([above, block], "\n\n")
     return bubble._replace(text=text, losses=(*losses, *line_losses), actions=()), tuple(options)
+
+
+def _renumbered(work: Work, replies: Sequence[Placed]) -> Iterator[Loss]:
+    """Say where options stood that are numbers now (D6)."""
+    places = Counter(placed.path.rpartition("/")[0] for placed in replies)
+    for path, count in places.items():
+        limit = _limit(work, "quick_reply" if path.endswith("/quick_replies") else "button")
+        yield work.loss(path, "affordance", "D6", "options became numbered text", limit, count)
 
 
 def _lines(work: Work, actions: Sequence[Placed]) -> tuple[list[Rich], list[Loss]]:

@@ -384,6 +384,24 @@ class TestD6Numbering:
             plan = transcode(Message.text("?", buttons=["A"], locale=locale), SMS)
             assert length(texts(plan)[0], "gsm") == len(texts(plan)[0]), locale
 
+    def test_each_place_whose_options_became_numbers_is_named(self):
+        plan = transcode(Message.text("Ok?", buttons=["Yes", "No"], quick_replies=["Later"]), SMS)
+
+        assert [(loss.path, loss.level, loss.rule, loss.limit, loss.actual) for loss in plan.losses] == [
+            ("/parts/0/actions", "affordance", "D6", 0, 2),
+            ("/quick_replies", "affordance", "D6", 0, 1),
+        ]
+
+    def test_so_is_each_section_of_a_list(self):
+        sections = tuple(Section(title=title, items=(ListItem(title=title),)) for title in ("Mugs", "Caps"))
+
+        plan = transcode(Message(id="1", parts=(ListPart(body="Pick", sections=sections),)), SMS)
+
+        assert [path for rule, _, path in losses(plan) if rule == "D6"] == [
+            "/parts/0/sections/0/items",
+            "/parts/0/sections/1/items",
+        ]
+
 
 class TestD7Payloads:
     def test_a_payload_that_does_not_fit_is_replaced_by_a_token(self):
