@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import mimetypes
 import os
 import re
 import sys
@@ -15,6 +16,7 @@ import click
 from chanbridge.cli.common import account_option, config_options
 from chanbridge.cli.output import json_option, note, print_json, wants_json
 from chanbridge.cli.storing import idle_bridge
+from chanbridge.mime import UNKNOWN, bare
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -157,9 +159,14 @@ def _only(names: list[str]) -> str:
     return names[0]
 
 
+def _extension(mime: str) -> str:
+    """Give the extension of a type; "" if nobody knows what the file is."""
+    return "" if bare(mime) == UNKNOWN else mimetypes.guess_extension(bare(mime)) or ""
+
+
 def _own_name(media: Media) -> Path:
-    """A name here for a file: its own without any folder, else its hash. It must be free."""
-    path = Path(Path(media.filename).name or media.blob[:16])
+    """A name here for a file: its own without any folder, else its hash and type. It must be free."""
+    path = Path(Path(media.filename).name or media.blob[:16] + _extension(media.mime))
     if path.exists():
         raise click.UsageError(
             f"--output: {path} is there already: name another, or this one to overwrite it"

@@ -238,12 +238,12 @@ def test_what_is_recorded_is_read_back_as_it_was(body):
     assert again.content == body
 
 
-def keep(folder, content: bytes, filename: str) -> str:
+def keep(folder, content: bytes, filename: str, mime: str = "text/plain") -> str:
     async def chunks():
         yield content
 
     media = asyncio.run(
-        FileMediaStore(folder / "chanbridge-media").put(chunks(), mime="text/plain", filename=filename)
+        FileMediaStore(folder / "chanbridge-media").put(chunks(), mime=mime, filename=filename)
     )
     return media.blob
 
@@ -260,6 +260,22 @@ def test_a_received_file_is_written_under_its_own_name_and_never_over_another(co
     assert second.code == 2
     assert second.err.startswith("chanbridge media get: --output: note.txt is there already")
     assert named.code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "mime", "extension"),
+    [
+        (b"\xff\xd8\xff\xe0", "image/jpeg", ".jpg"),
+        (b"OggS", "audio/ogg; codecs=opus", ".oga"),
+        (b"\0", "", ""),
+    ],
+)
+def test_a_received_file_without_a_name_is_called_by_its_hash_and_type(
+    configured, tmp_path, content, mime, extension
+):
+    blob = keep(tmp_path, content, "", mime)
+
+    assert configured("media", "get", blob).json[0]["path"] == blob[:16] + extension
 
 
 def test_a_received_file_can_be_piped_on(configured, tmp_path):
