@@ -178,6 +178,9 @@ class MediaService(MediaForms):
             raise SendError(
                 "media_unavailable", detail=f"cannot read {path}: {error.strerror}", retryable=False
             ) from error
+        if not stored.size:
+            detail = f"{path.name} is empty: send a file that has something in it"
+            raise SendError("invalid_request", detail=detail, retryable=False)
         return _fetched(Media(**msgspec.structs.asdict(media)), stored)
 
 

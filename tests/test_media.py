@@ -334,6 +334,17 @@ class TestImport:
             with pytest.raises(SendError, match=re.escape(f"cannot read {missing}: No such file")):
                 await service.import_local(Message.image(source))
 
+    async def test_an_empty_file_is_refused_before_anything_is_sent(
+        self, service: MediaService, tmp_path: Path
+    ):
+        path = tmp_path / "box.jpg"
+        path.touch()
+
+        with pytest.raises(SendError, match=r"box\.jpg is empty: send a file that has something") as caught:
+            await service.import_local(Message.image(str(path)))
+
+        assert (caught.value.code, caught.value.retryable) == ("invalid_request", False)
+
     async def test_only_inline_data_over_the_limit_becomes_a_blob(self, service: MediaService):
         small, large = Media(data=b"x" * 65536), Media(data=b"x" * 65537)
         message = Message.of(MediaPart(role="image", media=small), MediaPart(role="image", media=large))

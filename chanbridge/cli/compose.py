@@ -125,12 +125,11 @@ def _file(source: str) -> MediaPart:
     path = Path(source)
     if not path.is_file():
         raise click.UsageError(f"--media: no file '{source}'")
-    return MediaPart(
-        role=role,
-        media=LocalFile(
-            url=path.absolute().as_uri(), filename=path.name, mime=mime, size=path.stat().st_size
-        ),
-    )
+    size = path.stat().st_size
+    if not size:
+        raise click.UsageError(f"--media: '{source}' is empty: send a file that has something in it")
+    url = path.absolute().as_uri()
+    return MediaPart(role=role, media=LocalFile(url=url, filename=path.name, mime=mime, size=size))
 
 
 def _relation(reply_to: str) -> Relation | None:

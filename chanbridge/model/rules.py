@@ -40,6 +40,8 @@ def _media(media: Media) -> Broken:
     if len(sources) != 1:
         given = " and ".join(sources) or "none of them"
         yield "", f"must have exactly one of url, provider_id, blob and data, has {given}"
+    if media.size == 0:
+        yield "size", "the file is empty: send one that has something in it"
     if media.url:
         yield from _url(media.url, (*WEB, "file"))
     if is_local(media.url) and not isinstance(media, LocalFile):

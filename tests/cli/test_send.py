@@ -277,6 +277,15 @@ def test_a_dry_run_without_a_configuration_has_links_to_files(cli, tmp_path, lin
     assert ran.json[0]["json"]["files"][0]["url"].startswith("https://bridge.example.com/media/")
 
 
+def test_an_empty_file_is_refused_before_anything_is_made_of_it(cli, tmp_path):
+    (tmp_path / "box.jpg").touch()
+
+    ran = cli("send", TO, "--media", "box.jpg", "--plan")
+
+    said = "chanbridge send: --media: 'box.jpg' is empty: send a file that has something in it\n"
+    assert (ran.code, ran.out, ran.err) == (2, "", said)
+
+
 def test_a_dry_run_fetches_no_file(cli, linking):
     linking("upload")
 

@@ -86,6 +86,10 @@ BAD = [
         cb.Message.image(cb.Media(url="https://example.com/x", blob="b")),
         "parts[0].media: must have exactly one of url, provider_id, blob and data, has url and blob",
     ),
+    (
+        cb.Message.image(cb.Media(url="https://example.com/mug.png", size=0)),
+        "parts[0].media.size: the file is empty: send one that has something in it",
+    ),
     (cb.Message.image(cb.Media(data=b"x" * 65537)), "parts[0].media.data: must be at most 65536 long"),
     (
         cb.Message.image(cb.Media(url="mug.png")),
