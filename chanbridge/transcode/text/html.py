@@ -109,7 +109,7 @@ class _Reader(HTMLParser):
         lead = len(text) - len(text.lstrip())
         spans = [_trimmed(text, span) for span in self._spans]
         moved = (Span(s.start - lead, s.end - lead, s.type, s.ref) for s in spans if s.start < s.end)
-        return nested(text.strip(), moved)
+        return nested(text.strip(), reversed(list(moved)))  # the last to be closed is the outermost
 
     def _ref(self, tag: str, attrs: dict[str, str | None]) -> str:
         if tag == "li":

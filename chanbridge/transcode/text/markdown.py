@@ -6,7 +6,7 @@ import re
 
 from chanbridge.transcode.text.rich import Rich, Span, join, marked, nested, safe
 
-_FENCE = re.compile(r" {0,3}(```+|~~~+)")
+_FENCE = re.compile(r" {0,3}(```+(?=[^`]*$)|~~~+)")
 _HEADING = re.compile(r" {0,3}#{1,6} +(.*?)(?: +#+)? *$")
 _QUOTE = re.compile(r" {0,3}> ?(.*)$")
 _BULLET = re.compile(r" *[-*+] +(.*)$")
@@ -26,9 +26,14 @@ def parse(source: str) -> Rich:
     lines = source.replace("\r\n", "\n").split("\n")
     at = 0
     paragraph: list[str] = []
+    unclosed: set[str] = set()
     while at < len(lines):
         fence = _FENCE.match(lines[at])
-        block, after = _fenced(lines, at, fence.group(1)) if fence else _block(lines[at], at)
+        fenced = None
+        if fence and fence.group(1) not in unclosed:
+            fenced = _fenced(lines, at, fence.group(1))
+            unclosed |= {fence.group(1)} if fenced is None else set()
+        block, after = fenced or _block(lines[at], at)
         if block is None:
             paragraph.append(lines[at])
         else:
@@ -66,9 +71,18 @@ def _merge(rich: Rich) -> Rich:
     return nested(rich.text, out)
 
 
-def _fenced(lines: list[str], at: int, fence: str) -> tuple[Rich, int]:
-    end = next((n for n in range(at + 1, len(lines)) if lines[n].strip().startswith(fence)), len(lines))
+def _fenced(lines: list[str], at: int, fence: str) -> tuple[Rich, int] | None:
+    """Read a code block; None if nothing closes it but a fence with words beside it (as within a line)."""
+    ends = (n for n in range(at + 1, len(lines)) if _closes(lines[n].strip(), fence))
+    end = next(ends, len(lines))
+    below = lines[at + 1 :] if end == len(lines) else []
+    if lines[at].strip() != fence and end == len(lines) and (not below or any(fence in one for one in below)):
+        return None
     return marked("\n".join(lines[at + 1 : end]), "codeblock"), end + 1
+
+
+def _closes(line: str, fence: str) -> bool:
+    return line.startswith(fence) and not line.strip(fence[0])
 
 
 def _block(line: str, at: int) -> tuple[Rich | None, int]:
