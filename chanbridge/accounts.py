@@ -13,7 +13,7 @@ import msgspec
 from chanbridge.channel import Account, Channel
 from chanbridge.http import same
 from chanbridge.model.errors import ConfigError
-from chanbridge.secret import Secret
+from chanbridge.secret import Secret, empty_secrets
 
 AnyChannel = Channel[Any]
 Clock = Callable[[], dt.datetime]
@@ -74,6 +74,7 @@ class Accounts(Mapping[str, AnyChannel]):
         self.public_url = public_url.rstrip("/")
         self.broken: frozenset[str] = frozenset()  # configured, but their plugin does not load
         self._configured = configured
+        _refuse_empty_secrets(configured)
         self._channels = {name: self._build(name, clock) for name in configured}
         self.doors: dict[str, Door] = {}
         for name, entry in configured.items():
@@ -89,7 +90,10 @@ class Accounts(Mapping[str, AnyChannel]):
         public_url: str = "",
         clock: Clock = utc_now,
     ) -> Accounts:
-        """Make the channels; raise `ConfigError` if a name occurs twice or an unsigned one is unprotected."""
+        """Make the channels.
+
+        Raise `ConfigError` if a name occurs twice, a secret is empty, or an unsigned one is unprotected.
+        """
         configured: dict[str, Configured] = {}
         for entry in entries:
             known = Configured(*entry)
@@ -142,6 +146,17 @@ def webhook_url(public_url: str, name: str, token: Secret | None = None) -> str:
     if not public_url:
         return ""
     return f"{public_url.rstrip('/')}/in/{name}" + (f"/{token.reveal()}" if token else "")
+
+
+def _refuse_empty_secrets(configured: Mapping[str, Configured]) -> None:
+    """Raise `ConfigError` for secrets that everybody knows: with them anybody could sign."""
+    found = [
+        f"accounts.{name}.{place}: the secret is empty: give one, or leave it out"
+        for name, entry in configured.items()
+        for place in (*empty_secrets(entry.config), *empty_secrets(entry.path_token, "path_token"))
+    ]
+    if found:
+        raise ConfigError(*found)
 
 
 def _door(entry: Configured, channel: AnyChannel) -> Door | None:

@@ -152,14 +152,18 @@ class Resolver:
             return Secret(self._env(name[1], path))
         if value.startswith("file:"):
             return Secret(self._file(value.removeprefix("file:"), path))
-        if not self._literals:
+        if value.startswith("env:"):
+            self._source.problem(path, 'what follows "env:" is no name of an environment variable')
+        elif not value.strip():
+            self._source.problem(path, 'the secret is empty: write "env:NAME" or "file:PATH"')
+        elif not self._literals:
             mend = 'write "env:NAME" or "file:PATH", or allow it with --allow-literal-secrets'
             self._source.problem(path, f"a literal secret: {mend}")
         return Secret(value)
 
     def _env(self, name: str, path: KeyPath) -> str:
         value = self._environ.get(name, "")
-        if not value:
+        if not value.strip():
             state = "is empty" if name in self._environ else "is not set"
             self._source.problem(path, f"the environment variable {name} {state}")
         return value

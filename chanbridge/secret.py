@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+import msgspec
 
 
 class Secret:
-    """A credential that shows itself only to `reveal`: no useful ``str``, ``repr`` or encoding."""
+    """A credential that shows itself only to `reveal`: no useful ``str``, ``repr`` or encoding.
+
+    An empty one, or one of white space, is false: everybody knows it, so it must never verify anything.
+    """
 
     __slots__ = ("_value",)
 
@@ -18,7 +24,7 @@ class Secret:
         return self._value
 
     def __bool__(self) -> bool:
-        return bool(self._value)
+        return bool(self._value.strip())
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -33,3 +39,22 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled")
+
+
+def empty_secrets(value: object, place: str = "") -> Iterator[str]:
+    """Name every secret within a configuration that is empty, as in ``pin`` or ``keys.first``."""
+    if isinstance(value, Secret):
+        if not value:
+            yield place
+        return
+    for name, item in _items(value):
+        yield from empty_secrets(item, f"{place}.{name}" if place else str(name))
+
+
+def _items(value: object) -> Iterator[tuple[Any, object]]:
+    if isinstance(value, msgspec.Struct):
+        yield from msgspec.structs.asdict(value).items()
+    elif isinstance(value, Mapping):
+        yield from value.items()
+    elif isinstance(value, list | tuple):
+        yield from enumerate(value)

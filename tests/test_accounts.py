@@ -4,6 +4,7 @@ import pytest
 
 import chanbridge as cb
 from chanbridge.accounts import Accounts, Configured, Door
+from chanbridge.secret import empty_secrets
 from tests.channels import NOW, Clock, Magpie, MagpieConfig, Pigeon, PigeonConfig, PlainConfig, Sparrow
 
 FIRST, SECOND = "+12025550100", "+12025550101"
@@ -99,6 +100,25 @@ def test_a_token_that_can_be_guessed_or_mangled_is_refused(token):
     with pytest.raises(cb.ConfigError, match=r"path_token: use 16 to 128") as refused:
         accounts(Configured("sp", Sparrow, PlainConfig(), path_token=cb.Secret(token)))
     assert token not in str(refused.value)
+
+
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_an_empty_secret_is_refused_whoever_built_the_configuration(empty):
+    config = PigeonConfig(api_key=cb.Secret(empty), webhook_secret=cb.Secret(empty))
+
+    with pytest.raises(cb.ConfigError) as refused:
+        accounts(Configured("main", Pigeon, config, path_token=cb.Secret(empty)))
+
+    assert refused.value.problems == tuple(
+        f"accounts.main.{key}: the secret is empty: give one, or leave it out"
+        for key in ("api_key", "webhook_secret", "path_token")
+    )
+
+
+def test_an_empty_secret_is_found_however_deep_it_lies():
+    config = {"keys": [PigeonConfig(), PigeonConfig(api_key=cb.Secret(""))]}
+
+    assert list(empty_secrets(config)) == ["keys.1.api_key"]
 
 
 def test_a_wrong_network_is_named():

@@ -140,6 +140,14 @@ def test_every_problem_is_reported_at_once_with_file_line_key_and_mend(load):
             "accounts.pigeon-main.backup_key: the environment variable EMPTY is empty",
         ),
         (
+            'backup_key = "env:BLANK"',
+            "accounts.pigeon-main.backup_key: the environment variable BLANK is empty",
+        ),
+        (
+            'backup_key = "env:"',
+            'accounts.pigeon-main.backup_key: what follows "env:" is no name of an environment variable',
+        ),
+        (
             'backup_key = "file:secrets/none"',
             "accounts.pigeon-main.backup_key: file:secrets/none cannot be read: FileNotFoundError",
         ),
@@ -156,7 +164,7 @@ def test_every_problem_is_reported_at_once_with_file_line_key_and_mend(load):
     ],
 )
 def test_a_wrong_setting_is_named(load, line, problem):
-    assert problems_of(load, f"{PIGEON}{line}\n", EMPTY="") == [f"chanbridge.toml:6: {problem}"]
+    assert problems_of(load, f"{PIGEON}{line}\n", EMPTY="", BLANK=" \n") == [f"chanbridge.toml:6: {problem}"]
 
 
 def test_what_a_channel_finds_wrong_with_its_settings_is_reported_at_their_lines(load):
@@ -192,6 +200,27 @@ def test_a_literal_secret_is_taken_where_it_is_allowed(load):
 
     for settings in (by_flag, by_file):
         assert settings.accounts["pigeon-main"].config.api_key.reveal() == "hunter2-TEST"
+
+
+@pytest.mark.parametrize("empty", ["", " ", "\\t\\n"])
+def test_an_empty_secret_is_refused_where_literal_ones_are_allowed(load, empty):
+    text = "allow_literal_secrets = true\n" + PIGEON.replace("env:PIGEON_API_KEY", empty)
+
+    [problem] = problems_of(load, text)
+
+    assert problem == (
+        "chanbridge.toml:5: accounts.pigeon-main.api_key: the secret is empty: "
+        'write "env:NAME" or "file:PATH"'
+    )
+
+
+@pytest.mark.parametrize("broken", ["env:", "env: ", "env:A-B", "env:1"])
+def test_a_reference_to_no_variable_is_no_literal_secret(load, broken):
+    text = "allow_literal_secrets = true\n" + PIGEON.replace("env:PIGEON_API_KEY", broken)
+
+    [problem] = problems_of(load, text)
+
+    assert problem.endswith('api_key: what follows "env:" is no name of an environment variable')
 
 
 def test_no_problem_and_no_repr_shows_a_secret(load):
@@ -387,6 +416,12 @@ def test_an_account_of_literal_settings_may_hold_secrets(registry):
 
     assert account.config.api_key.reveal() == "literal"
     assert (account.config.retries, account.config.pool, account.missing) == (5, ("a",), ())
+
+
+@pytest.mark.parametrize("empty", ["", "  ", "env:"])
+def test_an_empty_literal_setting_is_no_secret(registry, empty):
+    with pytest.raises(cb.ConfigError, match=r"^--set: api_key: "):
+        account_from("pigeon", {"number": "+12025550100", "api_key": empty}, registry=registry)
 
 
 def test_what_a_literal_account_lacks_is_stood_in_for_and_named(registry):

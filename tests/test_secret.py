@@ -78,6 +78,7 @@ def test_it_is_equal_by_its_value_and_only_to_a_secret() -> None:
 
 def test_an_empty_one_is_false() -> None:
     assert not cb.Secret("")
+    assert not cb.Secret(" \t\n")
     assert SECRET
 
 

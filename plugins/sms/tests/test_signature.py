@@ -209,12 +209,14 @@ def test_a_forged_request_is_refused(sms, request_):
         sms.verify(request_)
 
 
-def test_an_empty_token_signs_nothing(make):
+@pytest.mark.parametrize("key", ["auth_token", "auth_token_secondary", "webhook_key"])
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_token_signs_nothing(make, key, empty):
     fields = [("Body", "Hi")]
-    request = posted(URL, fields, official(URL, fields, ""))
+    request = posted(URL, fields, official(URL, fields, empty))
 
     with pytest.raises(cb.SignatureError):
-        make(auth_token=cb.Secret("")).verify(request)
+        make(**{key: cb.Secret(empty)}).verify(request)
 
 
 def test_a_refusal_names_no_secret_and_no_words(sms):

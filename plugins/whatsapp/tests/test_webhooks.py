@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from pathlib import Path
 
@@ -44,6 +45,23 @@ def test_a_signature_error_never_tells_the_secret(channel):
         channel.verify(signed(b"{}", "sha256=00"))
 
     assert channel.config.app_secret.reveal() not in str(caught.value)
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_what_an_empty_app_secret_signs_is_refused(account, empty):
+    signature = hmac.digest(empty.encode(), b"{}", "sha256").hex()
+
+    with pytest.raises(cb.SignatureError, match="app_secret is empty"):
+        account(app_secret=cb.Secret(empty)).verify(signed(b"{}", f"sha256={signature}"))
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_verify_token_answers_no_handshake(account, empty):
+    request = cb.HttpRequest.get(
+        URL, **{"hub.mode": "subscribe", "hub.verify_token": empty, "hub.challenge": "7"}
+    )
+
+    assert account(verify_token=cb.Secret(empty)).challenge(request).status == 403
 
 
 def test_the_handshake_answers_the_challenge_as_it_came(channel):

@@ -23,7 +23,7 @@ class Twilio(Provider):
     def verify(self, request: cb.HttpRequest) -> None:
         config = self.config
         keys = (config.auth_token, config.auth_token_secondary, config.webhook_key)
-        signature.check(request, [key for key in keys if key], self.account.webhook_url)
+        signature.check(request, keys, self.account.webhook_url)
 
     def parse(self, request: cb.HttpRequest) -> Iterable[cb.Found]:
         return inbound.parse(request, self.config)
