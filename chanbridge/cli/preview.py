@@ -101,33 +101,45 @@ class Previewer:
         return None
 
 
-def refuse_many(previewer: Previewer, to: str, message: Message, account: str, most: int) -> None:
-    """Raise `click.UsageError` if a message would become more steps than are allowed."""
-    patience = threading.Timer(PATIENCE_S, note, ["planning the message ..."])
-    patience.start()
-    try:
-        steps = len(previewer.preview(to, message, account).plan.steps)
-    finally:
-        patience.cancel()
-    if steps > most:
-        raise click.UsageError(
+class TooManySteps(click.UsageError):
+    """A message would go out as more steps than are allowed."""
+
+    def __init__(self, steps: int, most: int) -> None:
+        super().__init__(
             f"--max-steps: it would go out as {steps} messages, allowed are {most}: "
             f"shorten it, or write --max-steps {steps}"
         )
 
 
+def allowed(preview: Preview, most: int) -> Preview:
+    """Give a preview; raise `TooManySteps` if it has more of them than are allowed."""
+    steps = len(preview.plan.steps)
+    if steps > most:
+        raise TooManySteps(steps, most)
+    return preview
+
+
+def refuse_many(previewer: Previewer, to: str, message: Message, account: str, most: int) -> None:
+    """Raise `TooManySteps` if a message would become more steps than are allowed."""
+    patience = threading.Timer(PATIENCE_S, note, ["planning the message ..."])
+    patience.start()
+    try:
+        allowed(previewer.preview(to, message, account), most)
+    finally:
+        patience.cancel()
+
+
 def print_plans(
-    previewer: Previewer, to: str, message: Message, account: str | None, channels: list[str]
+    previewer: Previewer, to: str, message: Message, account: str | None, channels: list[str], most: int
 ) -> int:
     """Print the plan for an address, or for its id on several channels; give 1 if the address is refused."""
     asked, id = split_address(to)
     code = 0
     for channel in channels or [asked]:
         try:
-            document = _plan_document(
-                previewer.preview(f"{channel}:{id}", message, account if channel == asked else None)
-            )
-        except ChanbridgeError as error:
+            preview = previewer.preview(f"{channel}:{id}", message, account if channel == asked else None)
+            document = _plan_document(allowed(preview, most))
+        except (ChanbridgeError, TooManySteps) as error:
             if not channels:
                 raise
             document = {"channel": channel, "error": _error_document(error)}

@@ -126,7 +126,9 @@ def command(
     message = compose(wanted._replace(document=document, reply_to=reply_to, category=category))
     registry = new_registry()
     if only_plan or dry_run:
-        return _show(registry, config, allow_literal_secrets, (to, message, account), only_plan, all_channels)
+        channels = list(registry.channels()) if all_channels else []
+        showing = (only_plan, channels, max_steps)
+        return _show(registry, config, allow_literal_secrets, (to, message, account), showing)
     settings = settings_of(config, allow_literal_secrets, registry)
     return _deliver(registry, settings, message, (to, account), (wait, timeout, max_steps))
 
@@ -136,15 +138,15 @@ def _show(
     config: Path | None,
     allow_literal_secrets: bool,
     said: tuple[str, Message, str | None],
-    only_plan: bool,
-    all_channels: bool,
+    showing: tuple[bool, list[str], int],
 ) -> int:
-    from chanbridge.cli.preview import Previewer, print_plans, print_requests, settings_if_any
+    from chanbridge.cli.preview import Previewer, allowed, print_plans, print_requests, settings_if_any
 
+    only_plan, channels, max_steps = showing
     previewer = Previewer(registry, settings_if_any(config, allow_literal_secrets, registry))
     if only_plan:
-        return print_plans(previewer, *said, list(registry.channels()) if all_channels else [])
-    print_requests(previewer.preview(*said))
+        return print_plans(previewer, *said, channels, max_steps)
+    print_requests(allowed(previewer.preview(*said), max_steps))
     return 0
 
 

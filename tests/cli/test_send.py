@@ -603,6 +603,26 @@ def test_what_would_become_very_many_messages_is_refused_unless_allowed(wired, p
     assert (allowed.code, allowed.json[0]["state"]) == (0, "queued")
 
 
+@pytest.mark.parametrize("look", ["--plan", "--dry-run"])
+def test_a_look_at_what_sending_would_refuse_is_refused_in_the_same_words(wired, look):
+    long = "Your mug has shipped. " * 160
+
+    sent = wired("send", TO, long)
+    seen = wired("send", TO, long, look)
+    allowed = wired("send", TO, long, look, "--max-steps", "50")
+
+    assert (seen.code, seen.out, seen.err) == (2, "", sent.err)
+    assert allowed.code == 0
+
+
+def test_a_look_at_every_channel_says_on_which_a_message_would_be_too_many(wired):
+    ran = wired("send", TO, "Your mug has shipped. " * 160, "--plan", "--all", "--max-steps", "3")
+
+    [document] = ran.json
+    assert (ran.code, document["channel"]) == (1, "pigeon")
+    assert document["error"]["detail"].startswith("--max-steps: it would go out as ")
+
+
 def test_planning_that_takes_long_is_told(wired, provider, monkeypatch):
     class AtOnce(threading.Timer):
         def start(self) -> None:
