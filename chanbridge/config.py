@@ -325,6 +325,8 @@ def _nested(settings: Mapping[str, str]) -> dict[str, Any]:
             branch = branch.setdefault(key, {})
             if not isinstance(branch, dict):
                 raise ConfigError(f"--set: {dotted}: '{key}' is set already, and is no table")
+        if last in branch:
+            raise ConfigError(f"--set: {dotted}: is set already, as a table")
         branch[last] = value
     return tree
 

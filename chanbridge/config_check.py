@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ def problems(table: Any, schema: dict[str, Any]) -> Iterator[tuple[KeyPath, str]
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
+    for path in _not_finite(table):
+        yield path, "must be a finite number"
     for error in Draft202012Validator(schema).iter_errors(masked(table)):
         if error.validator == "required":
             yield from _missing(error)
@@ -25,6 +28,15 @@ def problems(table: Any, schema: dict[str, Any]) -> Iterator[tuple[KeyPath, str]
         else:
             worst = best_match([error])
             yield tuple(worst.absolute_path), _worded(worst) + _about(worst.schema)
+
+
+def _not_finite(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Find the numbers that TOML can write and a schema lets pass: ``nan`` and ``inf``."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from _not_finite(item, (*path, key))
 
 
 def _missing(error: Breach) -> Iterator[tuple[KeyPath, str]]:

@@ -152,6 +152,14 @@ def test_every_problem_is_reported_at_once_with_file_line_key_and_mend(load):
             "accounts.pigeon-main.backup_key: file:secrets/none cannot be read: FileNotFoundError",
         ),
         (
+            "policy = {handler_timeout_s = nan}",
+            "accounts.pigeon-main.policy.handler_timeout_s: must be a finite number",
+        ),
+        (
+            "policy = {handler_slow_s = inf}",
+            "accounts.pigeon-main.policy.handler_slow_s: must be a finite number",
+        ),
+        (
             'policy = {max_loss = "huge"}',
             "accounts.pigeon-main.policy.max_loss: 'huge' is not one of "
             "['none', 'presentation', 'affordance', 'content', 'rejected']",
@@ -422,6 +430,12 @@ def test_an_account_of_literal_settings_may_hold_secrets(registry):
 def test_an_empty_literal_setting_is_no_secret(registry, empty):
     with pytest.raises(cb.ConfigError, match=r"^--set: api_key: "):
         account_from("pigeon", {"number": "+12025550100", "api_key": empty}, registry=registry)
+
+
+@pytest.mark.parametrize("keys", [("a", "a.b"), ("a.b", "a")])
+def test_a_setting_is_no_table_and_a_value_at_once(registry, keys):
+    with pytest.raises(cb.ConfigError, match=r"^--set: a(\.b)?: .*is set already"):
+        account_from("pigeon", dict.fromkeys(keys, "1"), registry=registry)
 
 
 def test_what_a_literal_account_lacks_is_stood_in_for_and_named(registry):

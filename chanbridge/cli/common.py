@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -104,12 +105,28 @@ def account_for(settings: Settings, channel: str, name: str | None) -> AccountSe
     return fitting[0]
 
 
+class Seconds(click.FloatRange):
+    """A number of seconds that a clock can count: finite, and not negative."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read it, or fail with the option's name."""
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return seconds
+
+
 def pairs(settings: Iterable[str], option: str) -> dict[str, str]:
-    """Read ``key=value`` options."""
-    read = {}
+    """Read ``key=value`` options; raise `click.UsageError` for one that is none, or whose key came before."""
+    read: dict[str, str] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not (key and equals):
             raise click.UsageError(f"{option}: write KEY=VALUE")
+        if key in read:
+            raise click.UsageError(f"{option}: '{key}' is given twice: give it once")
         read[key] = value
     return read

@@ -10,6 +10,7 @@ import click
 
 from chanbridge.cli.common import (
     INTERRUPTED,
+    Seconds,
     account_for,
     account_option,
     config_options,
@@ -62,7 +63,7 @@ GRACE_S = 30.0
 @click.option(
     "--timeout",
     metavar="SECONDS",
-    type=click.FloatRange(min=0),
+    type=Seconds(),
     default=30.0,
     help="Wait no longer; else 30.",
 )
