@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -117,6 +119,17 @@ class Seconds(click.FloatRange):
         if not math.isfinite(seconds):
             self.fail(f"{value} is no number of seconds.", param, ctx)
         return seconds
+
+
+class PrivateFile(click.File):
+    """A file that is for its owner alone if it is made here: it holds customers' words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Open it; one that is there keeps its mode."""
+        if isinstance(value, str) and value != "-":
+            with contextlib.suppress(OSError):  # opening it tells what is wrong
+                os.close(os.open(value, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        return super().convert(value, param, ctx)
 
 
 def pairs(settings: Iterable[str], option: str) -> dict[str, str]:

@@ -12,7 +12,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from chanbridge.cli.common import account_option, config_options, named_account, new_registry, settings_of
+from chanbridge.cli.common import (
+    PrivateFile,
+    account_option,
+    config_options,
+    named_account,
+    new_registry,
+    settings_of,
+)
 from chanbridge.cli.output import json_option, note, wants_json
 from chanbridge.cli.serve import listen_options
 
@@ -32,7 +39,7 @@ _IDLE_S = 0.05
 @click.option(
     "--record",
     metavar="FILE",
-    type=click.File("ab"),
+    type=PrivateFile("ab"),
     help="Append every request that comes in, one JSON a line.",
 )
 @click.option(
