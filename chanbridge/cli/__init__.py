@@ -59,8 +59,17 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     given = list(sys.argv[1:] if args is None else args)
     if given in ([], ["-h"], ["--help"]) and "_CHANBRIDGE_COMPLETE" not in os.environ:
-        sys.stdout.write(overview() + "\n")
-        sys.exit(0)
+        if _printed(overview()):
+            sys.exit(0)
+        given = ["--help"]  # tried again where it can be told what is wrong
     from chanbridge.cli.app import run
 
     sys.exit(run(given))
+
+
+def _printed(text: str) -> bool:
+    try:
+        print(text, flush=True)
+    except OSError:
+        return False
+    return True

@@ -14,7 +14,7 @@ import click
 
 from chanbridge.cli import COMMANDS, overview
 from chanbridge.cli.common import DONE, FAILED, INTERRUPTED, LATER, USAGE
-from chanbridge.cli.output import NoOutput, discard_output, end_line
+from chanbridge.cli.output import NoOutput, discard_output, end_line, is_of_output
 from chanbridge.model.errors import (
     ChanbridgeError,
     ConfigError,
@@ -51,6 +51,12 @@ class LazyGroup(click.Group):
             mend = f"did you mean '{near[0]}'?" if near else "see 'chanbridge --help'"
             raise click.UsageError(f"no command '{args[0]}': {mend}", ctx)
         return super().resolve_command(ctx, args)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -98,6 +104,10 @@ def run(args: Sequence[str]) -> int:
     except Exception as error:
         if _is_of_store(error):
             return _of_store(error, known)
+        if isinstance(error, OSError) and is_of_output(error):
+            discard_output()
+            _say(NoOutput(error.strerror), None)
+            return NoOutput.exit_code
         if os.environ.get("CHANBRIDGE_DEBUG"):
             raise
         from chanbridge.intake import place_of

@@ -6,6 +6,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from traceback import walk_tb
 from typing import Any, TypeVar
 
 import click
@@ -35,6 +36,13 @@ class NoOutput(click.ClickException):
 
     def __init__(self, reason: str | None) -> None:
         super().__init__(f"standard output cannot be written: {reason}")
+
+
+def is_of_output(error: Exception) -> bool:
+    """Say whether an error is that click could not print: its help, or a line for a terminal."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    echoing = [frame for frame in frames if frame.f_code is click.echo.__code__]
+    return isinstance(error, OSError) and any(frame.f_locals["file"] is not sys.stderr for frame in echoing)
 
 
 def discard_output() -> None:

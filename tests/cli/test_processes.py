@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -82,10 +83,11 @@ def test_a_wait_that_is_interrupted_prints_the_receipt_so_far(start, tmp_path):
     assert err.decode() == f"chanbridge send: stopped; the message is kept, id {receipt['id']}\n"
 
 
-def test_a_full_standard_output_is_one_line():
+@pytest.mark.parametrize("typed", ["channels --json", "send --help", "--help", "--version", "schema --help"])
+def test_a_full_standard_output_is_one_line(typed):
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(
-            [*COMMAND, "channels", "--json"],
+            [*COMMAND, *typed.split()],
             stdout=full,
             stderr=subprocess.PIPE,
             timeout=PATIENCE_S,
@@ -95,6 +97,35 @@ def test_a_full_standard_output_is_one_line():
     assert ran.returncode == 1
     assert ran.stderr.decode().endswith("standard output cannot be written: No space left on device\n")
     assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("typed", ["--help", "send --help", "--version"])
+def test_a_reader_that_has_gone_is_no_failure(typed):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        ran = subprocess.run(
+            [*COMMAND, *typed.split()],
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_what_listen_records_is_for_its_owner_alone(start, tmp_path):
+    fresh, there = tmp_path / "fresh.jsonl", tmp_path / "there.jsonl"
+    there.touch(0o640)
+    there.chmod(0o640)
+    for file in (fresh, there):
+        process = start("listen", "--port", "0", "--record", str(file))
+        assert process.process.stderr
+        next_line(process.process.stderr)
+        process.stop(signal.SIGINT)
+
+    assert [oct(file.stat().st_mode & 0o777) for file in (fresh, there)] == ["0o600", "0o640"]
 
 
 def recorded(folder: Path, *senders: str) -> str:
