@@ -134,7 +134,7 @@ async def _locked(path: Path) -> AsyncIterator[None]:
     """Hold a lock that other processes respect, and that the system frees when a process dies."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     with os.fdopen(handle, "r+b", buffering=0) as file:
-        while not _try_lock(file):  # noqa: ASYNC110  (another process tells no event)
+        while not try_lock(file):  # noqa: ASYNC110  (another process tells no event)
             await asyncio.sleep(_POLL_S)
         yield  # closing the file unlocks it
 
@@ -152,7 +152,8 @@ def _system_lock() -> Callable[[IO[bytes]], None]:
 _lock = _system_lock()
 
 
-def _try_lock(file: IO[bytes]) -> bool:
+def try_lock(file: IO[bytes]) -> bool:
+    """Lock a file until it is closed; False if another process has it locked."""
     try:
         _lock(file)
     except OSError:

@@ -13,6 +13,7 @@ import click
 
 from chanbridge.cli.common import Failed, new_registry
 from chanbridge.cli.output import json_option, note, print_json, wants_json
+from chanbridge.cli.sandbox_folder import sole, write_config
 
 if TYPE_CHECKING:
     from chanbridge.registry import Registry
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 
 _RETRY_S = 0.3
 _PATIENCE_S = 5.0
-_HEAD = """\
-# Written by 'chanbridge sandbox'. Its secrets are invented.
-allow_literal_secrets = true
-public_url = "{url}"
-store = "sqlite:///chanbridge.db"
-"""
 
 
 @click.command()
@@ -61,7 +56,8 @@ def command(
     No account, no network: everything stays on this machine. Writes a
     configuration that other commands use with --config. Prints what runs where
     (in a pipe the first line, of type 'sandbox', is that and no event), then
-    events as they come. Without SIMULATOR, all that are installed.
+    events as they come. Without SIMULATOR, all that are installed. A folder
+    belongs to one sandbox at a time.
 
     \b
     Examples:
@@ -75,7 +71,8 @@ def command(
         raise click.UsageError("--port: with --no-bridge, name the port on which your bridge will listen")
     registry = new_registry()
     simulators = _chosen(registry, names)
-    return run(_run(registry, simulators, folder, host, port, no_bridge, echo, wants_json(as_json)))
+    with sole(folder):
+        return run(_run(registry, simulators, folder, host, port, no_bridge, echo, wants_json(as_json)))
 
 
 def _chosen(registry: Registry, names: tuple[str, ...]) -> list[Any]:
@@ -163,17 +160,6 @@ async def _answers(url: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def write_config(folder: Path, url: str, accounts: dict[str, dict[str, str]]) -> Path:
-    """Write the configuration of simulated accounts; give its path."""
-    from chanbridge.cli.init import account_lines
-
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "chanbridge.toml"
-    tables = [line for name, table in accounts.items() for line in account_lines(name, table)]
-    path.write_text(_HEAD.format(url=url) + "".join(tables), encoding="utf-8")
-    return path
 
 
 def _tell(sandbox: Sandbox, path: Path, url: str, as_json: bool) -> None:

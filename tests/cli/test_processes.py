@@ -68,6 +68,49 @@ def test_a_sandbox_without_a_bridge_says_that_it_is_connected_when_one_is_there(
     assert together == b"the webhooks are connected\n"
 
 
+def test_a_second_sandbox_does_not_take_the_folder_of_one_that_runs(start, tmp_path):
+    first = start("sandbox", "sms", "--port", "0", "--dir", "box")
+    first.line()
+    written = (tmp_path / "box" / "chanbridge.toml").read_bytes()
+
+    second = start("sandbox", "sms", "--port", "0", "--dir", "box").process
+    _, err = second.communicate(timeout=PATIENCE_S)
+
+    assert second.returncode == 75
+    said = "chanbridge sandbox: --dir: a sandbox is running in box: stop it, or name another folder\n"
+    assert err.decode() == said
+    assert (tmp_path / "box" / "chanbridge.toml").read_bytes() == written
+
+
+def test_the_folder_of_a_sandbox_that_has_ended_is_free(start):
+    first = start("sandbox", "sms", "--port", "0", "--dir", "box")
+    first.line()
+    first.stop(signal.SIGKILL)
+
+    again = start("sandbox", "sms", "--port", "0", "--dir", "box")
+
+    assert again.line()["type"] == "sandbox"
+
+
+def test_a_sandbox_leaves_a_configuration_alone_that_is_not_its_own(start, tmp_path):
+    process = start("sandbox", "sms", "--port", "0", "--dir", ".").process
+    _, err = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 2
+    said = "--dir: chanbridge.toml is there, and no sandbox has written it: name another folder"
+    assert err.decode() == f"chanbridge sandbox: {said}\n"
+    assert (tmp_path / "chanbridge.toml").read_text() == CONFIG
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(start):
+    process = start("sandbox", "sms", "--port", "0", "--dir", "/proc/x").process
+    _, err = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 2
+    said = "--dir: /proc/x cannot be written to: No such file or directory: name another folder"
+    assert err.decode() == f"chanbridge sandbox: {said}\n"
+
+
 def test_a_wait_that_is_interrupted_prints_the_receipt_so_far(start, tmp_path):
     (tmp_path / "chanbridge.toml").write_text(f'{CONFIG}base_url = "http://127.0.0.1:9"\n')
 

@@ -14,7 +14,7 @@ import pytest
 
 import chanbridge as cb
 from chanbridge.cli.running import bind, served, url_of
-from chanbridge.cli.sandbox import write_config
+from chanbridge.cli.sandbox_folder import write_config
 from chanbridge.sandbox import Sandbox
 from chanbridge_sms.simulator import TwilioSimulator
 from chanbridge_whatsapp.simulator import WhatsAppSimulator
