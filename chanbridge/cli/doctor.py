@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -15,6 +15,7 @@ from chanbridge.cli.output import json_option, note, plain, print_json, wants_js
 from chanbridge.model.errors import ChanbridgeError, ConfigError, SendError
 
 if TYPE_CHECKING:
+    from chanbridge.channel import Channel
     from chanbridge.config import AccountSettings, Settings
     from chanbridge.registry import Registry
     from chanbridge.transport.drive import Driver
@@ -99,6 +100,8 @@ async def _results(
         yield Result(
             "", "warning", "without public_url no webhook can be checked, and no link to media made", mend
         )
+    for result in _twins(settings, registry, {account.name for account in accounts}):
+        yield result
     registry.load_hooks()
     for problem in registry.problems.values():
         yield Result("", "error", str(problem), "update or uninstall the plugin")
@@ -106,6 +109,24 @@ async def _results(
         return
     async for result in _asked(settings, registry, accounts):
         yield result
+
+
+def _twins(settings: Settings, registry: Registry, chosen: set[str]) -> Iterator[Result]:
+    from chanbridge.cli.twins import twins
+
+    channels = {name: _channel(settings, registry, account) for name, account in settings.accounts.items()}
+    for one, other, id in twins(channels):
+        if chosen & {one, other}:
+            what = f"it is the same account as '{one}' at the provider: both own {id}"
+            yield Result(other, "warning", what, "remove one of them, or correct its id")
+
+
+def _channel(settings: Settings, registry: Registry, account: AccountSettings) -> Channel[Any]:
+    from chanbridge.accounts import webhook_url
+    from chanbridge.channel import Account
+
+    url = webhook_url(settings.public_url, account.name, account.path_token)
+    return registry.build(account.channel, Account(account.name, account.config, webhook_url=url))
 
 
 async def _asked(
@@ -128,11 +149,7 @@ async def _asked(
 async def _check(
     settings: Settings, registry: Registry, account: AccountSettings, driver: Driver
 ) -> list[Result]:
-    from chanbridge.accounts import webhook_url
-    from chanbridge.channel import Account
-
-    url = webhook_url(settings.public_url, account.name, account.path_token)
-    channel = registry.build(account.channel, Account(account.name, account.config, webhook_url=url))
+    channel = _channel(settings, registry, account)
     if not channel.can("check"):
         return [Result(account.name, "warning", f"{account.channel} has no check")]
     try:

@@ -368,6 +368,37 @@ def test_doctor_tells_what_the_provider_refuses(wired, provider):
     }  # fmt: skip
 
 
+def second_account(folder: Path, number: str) -> None:
+    again = CONFIG.partition("\n\n")[2].replace("loft", "shop").replace("+12025550100", number)
+    (folder / "chanbridge.toml").write_text(f"{CONFIG}\n{again}")
+
+
+def test_doctor_warns_of_two_accounts_that_own_the_same(configured, tmp_path):
+    second_account(tmp_path, "+12025550100")
+
+    ran = configured("doctor", "--offline")
+
+    assert (ran.code, ran.json[1:]) == (
+        0,
+        [
+            {
+                "account": "shop",
+                "level": "warning",
+                "what": "it is the same account as 'loft' at the provider: both own +12025550100",
+                "mend": "remove one of them, or correct its id",
+            }
+        ],
+    )
+
+
+def test_doctor_has_nothing_against_two_accounts_of_one_channel(configured, tmp_path):
+    second_account(tmp_path, "+12025550101")
+
+    ran = configured("doctor", "--offline")
+
+    assert (ran.code, len(ran.json)) == (0, 1)
+
+
 def test_doctor_names_every_problem_of_the_configuration(configured, monkeypatch):
     monkeypatch.delenv("PIGEON_API_KEY")
     monkeypatch.delenv("PIGEON_WEBHOOK_SECRET")

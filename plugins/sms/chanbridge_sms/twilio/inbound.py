@@ -58,8 +58,8 @@ def owned(account_id: str, config: SmsConfig) -> bool:
     if not account_id:
         return True
     service, _, number = account_id.rpartition("/")
-    if not config.number:
-        return service == config.service or not config.service  # one that names nothing takes what comes
+    if not config.number:  # one that names nothing takes what comes
+        return not config.service or config.service in (service, account_id)
     our_app, ours = split_app(config.number)
     app, theirs = split_app(number)
     return ours == theirs and our_app in ("", app)
