@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from chanbridge.model.errors import (
     ValidationError,
 )
 
+_log = logging.getLogger(__name__)
 # click 8.1 has none: it prints the help by itself
 _ASKS_FOR_HELP: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
@@ -113,7 +115,7 @@ def run(args: Sequence[str]) -> int:
         from chanbridge.intake import place_of
 
         where = f"{type(error).__name__} at {place_of(error)}"
-        click.echo(f"chanbridge: internal error: {where}; CHANBRIDGE_DEBUG=1 shows more", err=True)
+        _tell(f"chanbridge: internal error: {where}; CHANBRIDGE_DEBUG=1 shows more")
         return FAILED
 
 
@@ -145,7 +147,7 @@ def _of_store(error: Exception, known: dict[str, str]) -> int:
     except ConfigError as damaged:
         _say_ours(damaged)
         return USAGE
-    click.echo(f"chanbridge: the store: {error}{_why(known, error)}", err=True)
+    _tell(f"chanbridge: the store: {error}{_why(known, error)}")
     return LATER
 
 
@@ -164,10 +166,19 @@ def _why(known: dict[str, str], error: Exception) -> str:
 
 def _say(error: click.ClickException, ctx: click.Context | None) -> None:
     where = ctx.command_path if ctx else "chanbridge"
-    click.echo(f"{where}: {' '.join(error.format_message().split())}", err=True)
+    _tell(f"{where}: {' '.join(error.format_message().split())}")
 
 
 def _say_ours(error: ChanbridgeError) -> None:
     lines = error.problems if isinstance(error, ConfigError) else (" ".join(str(error).split()),)
     for line in lines:
-        click.echo(f"chanbridge: {line}", err=True)
+        _tell(f"chanbridge: {line}")
+
+
+def _tell(problem: str) -> None:
+    """Say why the command ends: a line, in JSON where standard error holds JSON lines."""
+    logs = sys.modules.get("chanbridge.cli.logs")
+    if logs is not None and logs.in_json_lines():
+        _log.error("command.failed", extra={"problem": problem})
+    else:
+        click.echo(problem, err=True)

@@ -77,3 +77,8 @@ def to_json_lines(level: int) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler])
+
+
+def in_json_lines() -> bool:
+    """Say whether JSON lines are what is written to standard error."""
+    return any(isinstance(handler.formatter, JsonLines) for handler in logging.getLogger().handlers)

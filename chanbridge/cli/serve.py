@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chanbridge.cli.common import config_options, new_registry, settings_of
-from chanbridge.cli.output import json_option, note, print_json, wants_json
+from chanbridge.cli.output import json_option, print_json, wants_json
 
 if TYPE_CHECKING:
     from chanbridge.bridge import Bridge
     from chanbridge.cli.workers import Workers
+
+_log = logging.getLogger(__name__)
 
 
 def listen_options(function: Any) -> Any:
@@ -66,10 +68,11 @@ def command(
     registry = new_registry(server=True)
     settings = settings_of(config, allow_literal_secrets, registry)
     bridge = Bridge.from_settings(settings, registry)
-    to_json_lines(logging.INFO)
     where = (host or settings.listen.host, settings.listen.port if port is None else port)
+    listening = bind(*where)
+    to_json_lines(logging.INFO)
     beside = Workers(words(settings.path, allow_literal_secrets=allow_literal_secrets), workers)
-    return run(_serve(bridge, bind(*where), beside, wants_json(as_json)))
+    return run(_serve(bridge, listening, beside, wants_json(as_json)))
 
 
 async def _serve(bridge: Bridge, listening: socket, workers: Workers, as_json: bool) -> int:
@@ -84,5 +87,5 @@ async def _serve(bridge: Bridge, listening: socket, workers: Workers, as_json: b
             click.echo(f"listening on {url}")
         spare_collector()
         await stop.wait()
-        note("stopping ...")
+        _log.info("server.stopping")
     return 0

@@ -40,8 +40,11 @@ def command(attached: bool, config: Path | None, allow_literal_secrets: bool, as
     from chanbridge.cli.running import run
 
     registry = new_registry(server=True)
+    if attached:  # its standard error is the server's
+        to_json_lines(logging.INFO)
     settings = settings_of(config, allow_literal_secrets, registry)
-    to_json_lines(logging.INFO)
+    if not attached:
+        to_json_lines(logging.INFO)
     return run(_work(Bridge.from_settings(settings, registry), attached, wants_json(as_json)))
 
 

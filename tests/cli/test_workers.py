@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from chanbridge_sms.twilio.signature import sign
-from tests.cli.processes import PATIENCE_S, get
+from tests.cli.processes import PATIENCE_S, get, next_line
 
 
 def eventually(condition):
@@ -112,3 +112,32 @@ def test_a_server_without_workers_does_all_by_itself(start):
 
     assert inbox(start) == ["Text 1"]
     assert children(server.process.pid) == []
+
+
+def test_all_that_a_server_and_its_workers_say_is_json_from_the_first_log_line_on(start, tmp_path):
+    server = start("serve", "--port", "0", "--workers", "1")
+    server.line()
+    [worker] = eventually(lambda: children(server.process.pid))
+    (tmp_path / "chanbridge.toml").write_text("nonsense = 1\n")
+    os.kill(worker, signal.SIGKILL)
+    assert server.process.stderr
+    told = []
+    while not told or told[-1].get("exit_code") != 2:
+        told.append(json.loads(next_line(server.process.stderr)))
+
+    _, err = server.stop(signal.SIGTERM)
+
+    [problem] = [line["problem"] for line in told if line["event"] == "command.failed"]
+    assert problem.startswith("chanbridge: chanbridge.toml:1: nonsense: ")
+    assert "server.stopping" in [json.loads(line)["event"] for line in err.splitlines()]
+
+
+def test_a_port_that_is_taken_is_a_plain_line_before_anything_is_logged(start):
+    port = start("serve", "--port", "0").line()["url"].rpartition(":")[2]
+
+    process = start("serve", "--port", port).process
+    _, err = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 75
+    assert err.decode().startswith(f"chanbridge serve: --port: 127.0.0.1:{port} cannot be listened on: ")
+    assert len(err.splitlines()) == 1
