@@ -119,7 +119,7 @@ def contact(call: Callback) -> cb.Contact:
     id = received(call.sender)
     app, rest = split_app(id)
     has_phone = app in ("", *PHONE_APPS) and kind(rest) == "phone"
-    named = (
+    named: tuple[tuple[cb.IdentityKind, str], ...] = (
         ("phone", rest if has_phone else ""),
         ("wa_id", call.wa_id),
         ("bsuid", call.external_user_id),
