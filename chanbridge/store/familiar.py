@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from msgspec.structs import replace
-
 from chanbridge.model.events import Event, MessageReceived
-from chanbridge.store.places import stated_by, window_of
+from chanbridge.store.places import own, stated_by, window_of
 from chanbridge.store.recall import Place, Recall
 from chanbridge.store.said import Shared
 
@@ -76,4 +74,4 @@ def window(event: MessageReceived, place: Place, seconds: int | None, now: float
 def _place(event: MessageReceived) -> Place:
     assert event.conversation
     assert event.message.sender
-    return Place(replace(event.conversation, account=event.account), event.message.sender.identities)
+    return Place(own(event.conversation, event.account), event.message.sender.identities)

@@ -65,7 +65,7 @@ def place(
 
 def _settle(connection: sqlite3.Connection, event: Event, until: float | None, by: str) -> Conversation:
     assert event.conversation
-    wanted = event.conversation.replace(account=event.account)
+    wanted = own(event.conversation, event.account)
     if _is_another_now(connection, wanted) or not _touch(connection, wanted.key, until, by):
         settled = _find(connection, wanted, event, until, by)
     else:
@@ -74,6 +74,11 @@ def _settle(connection: sqlite3.Connection, event: Event, until: float | None, b
     if sender_of(event) is not None:
         _reach(connection, settled, wanted.address)
     return settled
+
+
+def own(conversation: Conversation, account: str) -> Conversation:
+    """Give a conversation as that of an account; a plugin may give one object to many."""
+    return conversation.replace(account=account, extra=dict(conversation.extra))
 
 
 def _reach(connection: sqlite3.Connection, conversation: Conversation, address: str) -> None:

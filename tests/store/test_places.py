@@ -270,3 +270,12 @@ async def test_consent_is_known_by_scope_and_the_last_word_counts(store):
 
     assert await store.outbox.consent(f"main/{ADA}") == {"all": True, "marketing": False}
     assert await store.outbox.consent("main/nobody") == {}
+
+
+async def test_what_a_handler_writes_on_a_talk_is_not_on_that_of_another_account(store):
+    where = cb.Conversation(address=f"pigeon:{ADA}")  # a plugin may give one object to many
+    [main] = await bring(store, said(id="1", conversation=where))
+    main.conversation.extra["x-note"] = "VIP"
+    [other] = await bring(store, said(id="2", conversation=where, account="other"))
+
+    assert (other.account, other.conversation.extra) == ("other", {})

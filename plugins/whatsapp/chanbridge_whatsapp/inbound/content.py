@@ -27,9 +27,10 @@ def parts_of(item: Item, raw: cb.Raw) -> Parts | None:
 
 
 def text(item: Item, raw: cb.Raw) -> Parts:
-    if item.text is None or item.text.body is None:
+    said = item.text
+    if said is None or said.body is None:
         raise cb.PayloadError("text: the message has no such object, or no body in it")
-    return (_Text(text=item.text.body),)
+    return (_Text(text=said.body),)
 
 
 def media(item: Item, raw: cb.Raw) -> Parts:

@@ -17,7 +17,6 @@ BACKFILL = "history"
 _MILLISECONDS = 10**11  # a larger timestamp counts milliseconds
 _QUIRKY = tuple(f"{identity.CHANNEL}:+{country}" for country in identity.QUIRKY)
 _NOBODY, _NAMELESS = Person(), Profile()
-_Conversation = cb.Conversation  # bound once: `chanbridge` is lazy, and slow to ask
 _from_timestamp = dt.datetime.fromtimestamp
 # a quarter of what int and fromtimestamp take
 _read_seconds = msgspec.json.Decoder(dt.datetime, strict=False).decode
@@ -85,7 +84,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
         """Say where something belongs: in the group, else in the talk with the contact."""
         if group:
             return cb.Conversation(address=f"{identity.CHANNEL}:{group}", kind="group")
-        return _Conversation(address=contact.address) if contact else None
+        return _talk(contact.address) if contact else None
 
 
 def person_of(people: Sequence[Person], wa_id: str, user_id: str) -> Person | None:
@@ -94,6 +93,11 @@ def person_of(people: Sequence[Person], wa_id: str, user_id: str) -> Person | No
         if (user_id and person.user_id == user_id) or (wa_id and person.wa_id == wa_id):
             return person
     return people[0] if len(people) == 1 and not (wa_id or user_id) else None
+
+
+@lru_cache(maxsize=4096)
+def _talk(address: str) -> cb.Conversation:
+    return cb.Conversation(address=address)
 
 
 @lru_cache(maxsize=4096)  # whoever writes once writes again
