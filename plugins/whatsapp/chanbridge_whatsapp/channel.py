@@ -14,6 +14,8 @@ from chanbridge_whatsapp.checks import findings
 from chanbridge_whatsapp.config import WhatsAppConfig
 from chanbridge_whatsapp.errors import error_of
 
+_same = cb.same  # bound once: `chanbridge` is lazy, and slow to ask
+
 
 class WhatsApp(cb.Channel[WhatsAppConfig]):
     """WhatsApp, by the Cloud API, as of Graph v26.0."""
@@ -68,7 +70,7 @@ class WhatsApp(cb.Channel[WhatsAppConfig]):
         if not self._key:
             raise cb.SignatureError("app_secret is empty: nothing can be verified")
         expected = hmac.digest(self._key, request.content, "sha256").hex()
-        if not cb.same(signed, f"sha256={expected}"):
+        if not _same(signed, f"sha256={expected}"):
             raise cb.SignatureError("X-Hub-Signature-256 does not match the body: compare app_secret")
 
     def parse(self, request: cb.HttpRequest) -> Iterator[Any]:

@@ -22,7 +22,7 @@ def message_events(scope: Scope, raw: cb.Raw) -> Events:
     item = read_item(raw.body or raw.content)
     if scope.number and item.from_ == scope.number:
         return _echo(scope, item, raw)
-    sender = scope.contact(item.from_, item.from_user_id, item.from_parent_user_id)
+    sender = scope.sender(item)
     read = READERS.get(item.type)
     if read is not None and (sender or item.group_id):
         events = [received(scope, item, raw, sender, read(item, raw))]

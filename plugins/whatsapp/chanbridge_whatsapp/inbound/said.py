@@ -6,7 +6,7 @@ from typing import Any
 
 import chanbridge as cb
 from chanbridge_whatsapp.inbound.content import Parts
-from chanbridge_whatsapp.inbound.scope import Scope, exact_number, moment
+from chanbridge_whatsapp.inbound.scope import QUIRKY, Scope, exact_number, moment
 from chanbridge_whatsapp.inbound.wire import About, Item
 
 Events = list[cb.Event]
@@ -29,7 +29,7 @@ def received(scope: Scope, item: Item, raw: cb.Raw, sender: cb.Contact | None, p
         time=moment(item.timestamp),
         raw=raw,
         passive=scope.passive,
-        context=exact_number(sender),
+        context=exact_number(sender) if sender and sender.address.startswith(QUIRKY) else None,
     )
 
 

@@ -15,7 +15,7 @@ from chanbridge_whatsapp.inbound.wire import Item, Metadata, Person, Profile, St
 
 BACKFILL = "history"
 _MILLISECONDS = 10**11  # a larger timestamp counts milliseconds
-_QUIRKY = tuple(f"{identity.CHANNEL}:+{country}" for country in identity.QUIRKY)
+QUIRKY = tuple(f"{identity.CHANNEL}:+{country}" for country in identity.QUIRKY)
 _NOBODY, _NAMELESS = Person(), Profile()
 _from_timestamp = dt.datetime.fromtimestamp
 # a quarter of what int and fromtimestamp take
@@ -71,13 +71,14 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
         self, number: str | None, user_id: str | None, parent: str | None = None
     ) -> cb.Contact | None:
         """Build the contact of the ids an item names; None if it names nobody."""
-        people = self.people
-        if len(people) == 1:
-            return _contact(number, user_id, parent, people[0])
-        return _contact(number, user_id, parent, person_of(people, *identity.split(number, user_id)))
+        named = person_of(self.people, *identity.split(number, user_id))
+        return _contact(number, user_id, parent, named)
 
     def sender(self, item: Item) -> cb.Contact | None:
         """Build the contact who sent an item."""
+        people = self.people
+        if len(people) == 1:  # as nearly always
+            return _contact(item.from_, item.from_user_id, item.from_parent_user_id, people[0])
         return self.contact(item.from_, item.from_user_id, item.from_parent_user_id)
 
     def conversation(self, contact: cb.Contact | None, group: str | None = None) -> cb.Conversation | None:
@@ -124,7 +125,7 @@ def _contact(
 
 def exact_number(contact: cb.Contact | None) -> cb.Context | None:
     """Keep a number as the provider spells it, where its address is spelled otherwise: an answer uses it."""
-    if contact is None or not contact.address.startswith(_QUIRKY):
+    if contact is None or not contact.address.startswith(QUIRKY):
         return None
     wa_id = next((known.value for known in contact.identities if known.kind == "wa_id"), "")
     return cb.Context(values={"wa_id": wa_id}) if wa_id and f"+{wa_id}" != contact.id else None
