@@ -177,34 +177,38 @@ class Bridge:
 
         ``by_name``: it is for this very conversation, whoever has its address by now.
         """
-        async with self._in_order(to):
-            return await self._post(message, to, key, first_wins, by_name)
+        there = await self.runtime.store.outbox.find_conversation(to, by_name=by_name)
+        async with self._in_order(there):
+            return await self._post(message, there, key, first_wins, "" if by_name else to.address)
 
     async def _post(
-        self, message: Message, to: Conversation, key: str, first_wins: bool, by_name: bool
+        self, message: Message, there: Conversation, key: str, first_wins: bool, address: str
     ) -> Receipt:
-        runtime, channel, now = self.runtime, self._channel(to.account), self._clock()
+        runtime, channel, now = self.runtime, self._channel(there.account), self._clock()
         outbox = runtime.store.outbox
-        if first_wins and (known := await outbox.find(to.account, key)):
+        if first_wins and (known := await outbox.find(there.account, key)):
             return Receipt(known, None, runtime)
         named = message.replace(
-            account=to.account, channel=channel.name, direction="out", id=message.id or new_id()
+            account=there.account, channel=channel.name, direction="out", id=message.id or new_id()
         )
         named = named.replace(idempotency_key=key or named.idempotency_key or named.id)
+        asked = planner.asked(named) if key or message.idempotency_key else None
+        if asked and not first_wins and (known := await outbox.repeated(asked, there)):
+            return Receipt(known, None, runtime)
         chosen = self.hooks.sending(channel.account, named)
         with blaming(channel):
             allowed = planner.prepare(chosen, channel)
         planner.refuse_expired(allowed, now)
         local = await runtime.media.import_local(allowed)
-        conversation = await outbox.find_conversation(to, by_name=by_name)
+        conversation = await outbox.find_conversation(there, by_name=True)  # as it is now
         planner.refuse_without_consent(local, await outbox.consent(conversation.key))
         with blaming(channel):
             known_now = planner.situation(channel, conversation, now, local, runtime.links)
-            plan = planner.plan(local, channel, conversation, self.policy(to.account), known_now)
+            plan = planner.plan(local, channel, conversation, self.policy(there.account), known_now)
             planned = planner.planned_for(channel, conversation, known_now)
         outgoing = Outgoing(
             message=local, plan=plan, at=now, conversation=conversation, first_wins=first_wins,
-            planned=planned,
+            planned=planned, address=address, asked=asked,
         )  # fmt: skip
         id = await outbox.add(outgoing)
         runtime.sender.wake()
@@ -254,9 +258,13 @@ class Bridge:
         with blaming(channel):
             if loss := planner.gesture_loss(gesture, channel):
                 raise Unsupported(loss.reason)
-            prepared = planner.prepare(message, channel)
+        named = message.replace(account=to.account, channel=channel.name, direction="out")
+        chosen = self.hooks.sending(channel.account, named)
+        with blaming(channel):
+            prepared = planner.prepare(chosen, channel)
         prepared = await runtime.media.import_local(prepared)
         conversation = await runtime.store.outbox.find_conversation(to, by_name=True)
+        planner.refuse_without_consent(prepared, await runtime.store.outbox.consent(conversation.key))
         sent = await runtime.store.outbox.steps(gesture.target.id) if gesture.target else []
         with blaming(channel):
             known = planner.situation(channel, conversation, now, prepared, runtime.links)

@@ -271,8 +271,9 @@ class Sender:
             return False
         plan = planner.plan(progress.message, channel, lane.conversation, self._policy(lane.account), known)
         outgoing = Outgoing(
-            message=progress.message, plan=plan, planned=planned, at=now, conversation=lane.conversation
-        )
+            message=progress.message, plan=plan, planned=planned, at=now, conversation=lane.conversation,
+            address=lane.item.item.to.address,
+        )  # fmt: skip
         if not await self._store.outbox.replan(outgoing):
             raise NotOurs
         return True

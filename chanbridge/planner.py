@@ -39,6 +39,15 @@ def prepare(message: Message, channel: AnyChannel) -> Message:
     return with_ids(message)
 
 
+def asked(message: Message) -> Message:
+    """Give a message as its author gave it, with ids: what a key stands for, whatever becomes of it.
+
+    Raise `ValidationError` if it is none.
+    """
+    check(message)
+    return with_ids(message)
+
+
 def _gaps(message: Message) -> Iterator[ValidationError]:
     """Object to a variable of a preview that has no value: the template has it, too, on every channel."""
     for form in forms_of(message):

@@ -1,10 +1,12 @@
 """A conversation in the hands of a handler: what it begins, and what becomes of it."""
 
+import datetime as dt
 import logging
 
 import pytest
 
 import chanbridge as cb
+from chanbridge.hooks import Hooks
 from tests.channels import ADA, Clock, Pigeon, PigeonConfig, call
 from tests.runtime import Providers, deliver, eventually, make_bridge
 
@@ -388,7 +390,109 @@ async def test_every_answer_goes_to_who_wrote_though_a_number_changes_hands(tmp_
     asked = [(request.path, request.json()) for request in providers.pigeon.requests]
     said = {body["body"]: body["to"] for path, body in asked if path.endswith("/messages")}
     assert said == {
-        "To 1": ADA, "To 2": ADA, "To 3": "US.NEW", "To 4": "US.OLD", "To the number": "US.NEW",
+        "To 1": ADA, "To 2": ADA, "To 3": "US.NEW", "To 4": "US.OLD", "To the number": ADA,
     }  # fmt: skip
     typed = [body["to"] for path, body in asked if path.endswith("/gestures")]
     assert typed == [ADA, ADA, "US.NEW", "US.OLD"]
+
+
+class Traced:
+    """A hook that refuses some words and marks every message anew."""
+
+    def __init__(self):
+        self.count = 0
+
+    @cb.hookimpl
+    def chanbridge_sending(self, account, message):
+        self.count += 1
+        if "secret" in message.plain:
+            raise cb.SendError("policy_violation", detail="no secrets")
+        return message.replace(metadata={"trace": str(self.count)})
+
+
+def traced():
+    hooks = Hooks()
+    hooks.add(Traced(), "traced")
+    return hooks
+
+
+async def test_what_was_sent_under_a_key_is_told_whatever_would_be_in_its_way_now(tmp_path):
+    clock, picture = Clock(), tmp_path / "mug.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\nTEST")
+    messages = {
+        "expired": cb.Message.text("Soon", expires_at=clock() + dt.timedelta(hours=1)),
+        "opted-out": cb.Message.text("Buy"),
+        "gone": cb.Message.image(str(picture), caption="Mug"),
+    }
+    bridge = make_bridge(
+        tmp_path, Providers(), clock, accounts=[("main", Rich, PigeonConfig())], hooks=traced()
+    )
+    async with bridge:
+        first = {
+            key: await bridge.send(f"pigeon:{ADA}", m, idempotency_key=key) for key, m in messages.items()
+        }
+        clock.forward(30 * 3600)
+        picture.unlink()
+        await bridge.runtime.receiver.note("main", refusal())
+        again = {
+            key: await bridge.send(f"pigeon:{ADA}", m, idempotency_key=key) for key, m in messages.items()
+        }
+        with pytest.raises(cb.ValidationError, match="another content"):
+            await bridge.send(f"pigeon:{ADA}", "Other", idempotency_key="gone")
+
+    assert {key: receipt.id for key, receipt in again.items()} == {key: r.id for key, r in first.items()}
+
+
+def refusal():
+    where = cb.Conversation(address=f"pigeon:{ADA}")
+    return cb.ConsentChanged(granted=False, scope="all", conversation=where, provider_id="stop-TEST")
+
+
+async def test_an_edit_is_asked_about_as_a_message_is(tmp_path):
+    providers = Providers()
+    bridge = make_bridge(tmp_path, providers, accounts=[("main", Rich, PigeonConfig())], hooks=traced())
+    codes = []
+
+    async def handler(event, conversation):
+        receipt = await conversation.reply("Sent")
+        await receipt.until("submitted", timeout=5)
+        for words, change in (("secret words", None), ("Buy", refusal())):
+            if change:
+                await bridge.runtime.receiver.note("main", change)
+            try:
+                await conversation.edit(receipt, words)
+            except cb.SendError as error:
+                codes.append(error.code)
+
+    bridge.on(cb.MessageReceived)(handler)
+    async with bridge:
+        await deliver(bridge, call())
+        await eventually(lambda: len(codes) == 2)
+
+    assert codes == ["policy_violation", "recipient_opted_out"]
+    assert gestures_of(providers) == []
+
+
+async def _sent(bridge):
+    return await bridge.runtime.store.outbox.queued() == 0
+
+
+async def test_what_is_begun_first_is_kept_first_however_a_person_is_addressed(tmp_path):
+    number, own = cb.Identity(kind="phone", value=ADA), cb.Identity(kind="bsuid", value="US.TEST1")
+    providers, picture = Providers(), tmp_path / "mug.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\nTEST")
+    bridge = make_bridge(tmp_path, providers, accounts=[("main", Addressed, PigeonConfig())])
+    async with bridge:
+        stored = await bridge.runtime.receiver.note("main", of("1", ADA, own, number))
+        slow = bridge.send(f"pigeon:{ADA}", cb.Message.image(str(picture), caption="First"))
+        others = [
+            bridge.send("pigeon:US.TEST1", "Second"),
+            bridge.send(stored.entries[0].event.conversation, "Third"),
+        ]
+        for sending in (slow, *others):
+            await sending
+        await eventually(lambda: _sent(bridge))
+
+    asked = [(request.path, request.json()) for request in providers.pigeon.requests]
+    said = [(body["body"].split("\n")[0], body["to"]) for path, body in asked if path.endswith("/messages")]
+    assert said == [("First", ADA), ("Second", "US.TEST1"), ("Third", ADA)]

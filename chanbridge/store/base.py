@@ -284,6 +284,8 @@ class Outgoing(msgspec.Struct, kw_only=True):
     at: dt.datetime
     conversation: Conversation
     first_wins: bool = False  # a reply: the key decides, whatever the content
+    address: str = ""  # that it was sent to; empty: to the conversation, wherever that is
+    asked: Message | None = None  # as its author gave it, where it has a key of theirs
 
 
 class Queued(msgspec.Struct, kw_only=True):
@@ -407,6 +409,10 @@ class Outbox(Protocol):
     async def steps(self, message: str) -> list[Step]: ...
 
     async def find(self, account: str, key: str) -> str | None: ...
+
+    async def repeated(self, message: Message, conversation: Conversation) -> str | None:
+        """Give the id of the message kept under the same key; raise `ValidationError` if it is another."""
+        ...
 
     async def find_conversation(self, wanted: Conversation, *, by_name: bool = False) -> Conversation: ...
 

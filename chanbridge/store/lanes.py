@@ -10,7 +10,7 @@ from chanbridge.model.base import Ref
 from chanbridge.store import blocks
 from chanbridge.store.base import Lane, Queued
 from chanbridge.store.documents import unpack_as
-from chanbridge.store.places import context_of, load, reached
+from chanbridge.store.places import context_of, delivered, load
 from chanbridge.transcode.plan import Step
 
 _NEXT = (
@@ -75,7 +75,10 @@ def following(
     item: Step | Gesture = unpack_as(Step if row["kind"] == "step" else Gesture, row["frozen"] or row["data"])
     if not row["frozen"]:
         item = _refer(
-            connection, item.replace(context=context_of(place, now), to=reached(connection, conversation))
+            connection,
+            item.replace(
+                context=context_of(place, now), to=delivered(connection, conversation, item.to.address)
+            ),
         )
     queued = Queued(
         seq=row["seq"], kind=row["kind"], message=row["message"], step=row["step"], attempt=row["attempt"],

@@ -14,6 +14,7 @@ from chanbridge.channel import Gesture
 from chanbridge.model.address import Conversation
 from chanbridge.model.errors import Failure
 from chanbridge.model.ids import new_id
+from chanbridge.model.message import Message
 from chanbridge.store import menus
 from chanbridge.store.base import Entry, Lane, Outgoing, Progress, Settled
 from chanbridge.store.documents import fingerprint, pack, unpack_as
@@ -22,7 +23,7 @@ from chanbridge.store.journal import Journal
 from chanbridge.store.lanes import following, hasten, held, queue
 from chanbridge.store.places import known, load, named, reached, resolve, where
 from chanbridge.store.progress import listed, progress
-from chanbridge.store.repeats import kept_already
+from chanbridge.store.repeats import kept_already, repeated
 from chanbridge.store.settling import Outcome, Settling
 from chanbridge.store.targets import Known, step_key
 from chanbridge.transcode.plan import Step
@@ -58,7 +59,7 @@ class Outbox:
 
     def _add(self, outgoing: Outgoing, connection: sqlite3.Connection) -> str:
         message, now = outgoing.message, outgoing.at.timestamp()
-        mark = fingerprint(message)
+        mark = fingerprint(outgoing.asked or message)
         if kept := kept_already(connection, outgoing, mark):
             return kept
         conversation = where(connection, outgoing.conversation)
@@ -89,7 +90,7 @@ class Outbox:
                 return gesture.key
         key = gesture.key or new_id()
         conversation = where(connection, gesture.to.replace(account=account))
-        kept = gesture.replace(key=key, to=conversation)
+        kept = gesture.replace(key=key, to=conversation.replace(address=""))
         connection.execute(
             "INSERT INTO outbox (conversation, account, kind, message, step, rank, state, data)"
             " VALUES (?, ?, 'gesture', ?, 0, ?, 'queued', ?)",
@@ -222,6 +223,11 @@ class Outbox:
         )
         return msgspec.json.decode(row[0], type=dict[str, bool]) if row and row[0] else {}
 
+    async def repeated(self, message: Message, conversation: Conversation) -> str | None:
+        """Give the id of the message kept under the same key; raise `ValidationError` if it is another."""
+        mark = fingerprint(message)
+        return await self._engine.read(lambda c: repeated(c, message, conversation, mark))
+
     async def find_conversation(self, wanted: Conversation, *, by_name: bool = False) -> Conversation:
         """Find the conversation that an address leads to or names; as it is, if there is none."""
         find = named if by_name else known
@@ -287,7 +293,8 @@ def _add_steps(
 ) -> None:
     due = outgoing.message.not_before.timestamp() if outgoing.message.not_before else 0.0
     for index, step in enumerate(outgoing.plan.steps):
-        kept = step.replace(key=step_key(id, index), message=id, to=conversation, index=index)
+        to = conversation.replace(address=outgoing.address)
+        kept = step.replace(key=step_key(id, index), message=id, to=to, index=index)
         connection.execute(
             "INSERT INTO outbox (conversation, account, kind, message, step, rank, state, due, data)"
             " VALUES (?, ?, 'step', ?, ?, ?, 'queued', ?, ?)",

@@ -337,6 +337,15 @@ def _is_persons_own(connection: sqlite3.Connection, key: str) -> bool:
     return any(_is_other(connection, key, Known(kind, "")) for kind in SCOPED)
 
 
+def delivered(connection: sqlite3.Connection, conversation: Conversation, address: str) -> Conversation:
+    """Give a conversation as a channel is told of it: at the address asked for, while it leads there."""
+    owner = _owner_of(connection, conversation.account, address) if address else ""
+    there = conversation.key if address == conversation.address else None
+    if (owner or there) == conversation.key:
+        return conversation.replace(address=address)
+    return reached(connection, conversation)
+
+
 def peek(path: Path, conversation: Conversation) -> Conversation | None:
     """Look a conversation up in a store's file, beside whoever writes to it; raise `StoreError`."""
     try:
