@@ -143,18 +143,26 @@ def _words(asked: Inbound, maps: Sequence[OpenMap], now: dt.datetime | None, def
 
 
 def _match(options: Sequence[Option], text: str, *, markers: bool = True) -> tuple[Option, Via] | None:
-    """Match words: the exact marker, the exact label, an alias. What fits two options fits none."""
-    marker = marker_key(text) if markers else ""
-    if marker:
-        marked = next((option for option in options if option.marker.casefold() == marker), None)
-        if marked:
-            return marked, "marker"
+    """Match words: the exact marker, the exact label, an alias. What fits two options fits none.
+
+    So a marker that is also the label or an alias of another option chooses neither.
+    """
     key = label_key(text)
     labelled = [option for option in options if label_key(option.label) == key]
+    aliased = [option for option in options if key in {label_key(alias) for alias in option.aliases}]
+    marked = _marked(options, text) if markers else None
+    if marked:
+        others = any(option.action_id != marked.action_id for option in (*labelled, *aliased))
+        return None if others else (marked, "marker")
     if labelled:
         return (labelled[0], "label") if len(labelled) == 1 else None
-    aliased = [option for option in options if key in {label_key(alias) for alias in option.aliases}]
     return (aliased[0], "alias") if len(aliased) == 1 else None
+
+
+def _marked(options: Sequence[Option], text: str) -> Option | None:
+    """Find the option whose marker a text consists of."""
+    marker = marker_key(text)
+    return next((option for option in options if marker and option.marker.casefold() == marker), None)
 
 
 def _is_of(one: OpenMap, source: Ref) -> bool:

@@ -93,7 +93,7 @@ def numbered(
         if placed.heading and placed.heading != heading:
             lines.append(r.line(placed.heading))
         heading = placed.heading
-        marker = work.marker()
+        marker = work.marker(placed.action)
         lines.append(marker_line(marker, placed))
         options.append(work.option(placed, marker=marker))
     losses += _renumbered(work, replies)

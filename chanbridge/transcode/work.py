@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from chanbridge.transcode.text.graphemes import clusters
 from chanbridge.transcode.text.lengths import excess, fits
 from chanbridge.transcode.text.rich import Rich
 from chanbridge.transcode.text.split import Split, TooLong, split
+from chanbridge.transcode.words import label_key, marker_key
 
 TOKEN_LENGTH = 16
 TOKEN_MIN = 6
@@ -112,13 +113,17 @@ class Work:
         self.quote = Rich("")
         self.besides: dict[str, tuple[Placed, ...]] = {}  # by a preview's path, its template's own actions
         self._taken: Counter[str] = Counter()
+        self._named: defaultdict[str, set[str]] = defaultdict(set)  # by a marker, the ids that go by it
 
     def know(self, actions: Iterable[Placed]) -> None:
-        """Look at all actions of the message: do labels begin with digits, do payloads repeat?"""
+        """Look at all actions of the message: leading digits, repeated payloads, names like markers."""
         for placed in actions:
             self._taken[placed.action.payload or placed.action.id] += 1
             if placed.action.kind == "reply" and placed.action.label.lstrip()[:1].isdecimal():
                 self.letters = True
+            if placed.action.kind == "reply" and not placed.action.disabled:
+                for name in _names(placed.action):
+                    self._named[marker_key(label_key(name))].add(placed.action.id)
 
     def supports(self, kind: str) -> bool:
         """Say whether the channel takes a part kind as it is."""
@@ -247,13 +252,21 @@ class Work:
             part=placed.part,
         )
 
-    def marker(self) -> str:
-        """Give the next marker: 1, 2, 3, or A, B, C."""
-        self.numbered += 1
-        return _letters(self.numbered) if self.letters else str(self.numbered)
+    def marker(self, action: Action) -> str:
+        """Give the next marker, 1, 2, 3, or A, B, C: the next that is no name of another option."""
+        while True:
+            self.numbered += 1
+            marker = _letters(self.numbered) if self.letters else str(self.numbered)
+            if self._named.get(marker.casefold(), set()) <= {action.id}:
+                return marker
 
     def closing_hint(self) -> str:
         return self.hints.letter if self.letters else self.hints.number
+
+
+def _names(action: Action) -> tuple[str, ...]:
+    """Give all that a person may call an action."""
+    return (action.label, action.short_label, *action.aliases)
 
 
 def _letters(number: int) -> str:

@@ -12,6 +12,7 @@ from chanbridge.model.events import InteractionReceived, MessageReceived
 from chanbridge.model.message import Message, Relation
 from chanbridge.model.parts import Action, Text
 from chanbridge.transcode import Inbound, OpenMap, Situation, interaction, resolve, transcode
+from chanbridge.transcode.plan import Option, ReplyMap
 from chanbridge.transcode.words import label_key, marker_key
 from tests.transcode.records import MESSENGER, SMS, WHATSAPP
 
@@ -88,6 +89,46 @@ def test_what_fits_two_options_fits_none():
 
     assert answer("yes", opened) is None
     assert answer("2", opened) == ("b", "marker")
+
+
+AMBIGUOUS = OpenMap(
+    map=ReplyMap(
+        message="m1",
+        entries=(
+            Option(action_id="none", label="0", marker="A"),
+            Option(action_id="a", label="A", marker="B", aliases=("plain",)),
+            Option(action_id="c", label="C", marker="C"),
+            Option(action_id="four", label="Four", marker="4", aliases=("05", "4")),
+            Option(action_id="five", label="Five", marker="5"),
+        ),
+    ),
+    externals=("wamid.TEST-m1",),
+)
+
+
+@pytest.mark.parametrize("text", ["A", "a", " a. ", "(A)", "A)", "Ａ", "（ａ）", "05", "(05)", "０５."])
+@pytest.mark.parametrize("source", [None, Ref(external="wamid.TEST-m1")])
+def test_the_marker_of_one_option_and_the_name_of_another_choose_none(text, source):
+    assert resolve(Inbound(text=text, source=source), [AMBIGUOUS], NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen"),
+    [
+        ("0", ("none", "label")),
+        ("B", ("a", "marker")),
+        ("plain", ("a", "alias")),
+        ("(c)", ("c", "marker")),
+        ("4", ("four", "marker")),
+        ("5", ("five", "marker")),
+    ],
+)
+def test_a_marker_that_names_no_other_option_chooses(text, chosen):
+    assert answer(text, AMBIGUOUS) == chosen
+
+
+def test_where_markers_are_not_matched_they_make_no_label_ambiguous():
+    assert answer("A", AMBIGUOUS, default="label") == ("a", "label")
 
 
 @pytest.mark.parametrize("state", [{"used": True}, {"moved_on": True}, {"closed": True}])

@@ -15,7 +15,8 @@ from chanbridge.testing.strategies import capabilities, messages
 from chanbridge.transcode import Inbound, OpenMap, Plan, Policy, Situation, resolve, transcode
 from chanbridge.transcode.forms import Form, all_ids
 from chanbridge.transcode.plan import LOSS_ORDER
-from chanbridge.transcode.words import label_key, marker_key
+from chanbridge.transcode.words import label_key
+from tests.transcode.records import SMS
 
 ANYTHING = Policy(max_loss="rejected")
 quick = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
@@ -95,12 +96,11 @@ def test_every_way_of_answering_gives_the_action_that_was_shown(message, channel
     maps = [OpenMap(map=plan.reply_map)]
     options = plan.reply_map.entries
     labels = [label_key(option.label) for option in options]
-    markers = {option.marker.casefold() for option in options if option.marker}
 
     for option in options:
         asked = [Inbound(payload=option.token or option.payload)] if not option.marker else []
         asked += [Inbound(text=option.marker), Inbound(text=f"({option.marker})")] if option.marker else []
-        if labels.count(label_key(option.label)) == 1 and marker_key(option.label) not in markers:
+        if labels.count(label_key(option.label)) == 1:
             asked.append(Inbound(text=option.label))
         for inbound in asked:
             found = resolve(inbound, maps)
@@ -111,6 +111,25 @@ def test_every_way_of_answering_gives_the_action_that_was_shown(message, channel
                 option.label,
             )
             assert not found.stale
+
+
+NAMES = st.sampled_from(("0", "1", "2", "02", "(2)", "٣", "A", "b.", "Ｂ", "C", "AB", "Yes"))
+OPTIONS = st.builds(
+    Action, label=NAMES, short_label=st.just("") | NAMES, aliases=st.lists(NAMES, max_size=2).map(tuple)
+)
+
+
+@quick
+@given(st.lists(OPTIONS, min_size=1, max_size=5))
+def test_a_marker_chooses_its_option_whatever_the_others_are_called(actions):
+    plan = plan_of(Message.text("Which?", buttons=actions), SMS)
+    maps = [OpenMap(map=plan.reply_map)]
+
+    for option in plan.reply_map.entries:
+        for text in (option.marker, option.marker.lower(), f"({option.marker})", f"{option.marker}."):
+            found = resolve(Inbound(text=text), maps)
+            assert found is not None
+            assert (found.action_id, found.via) == (option.action_id, "marker")
 
 
 @quick

@@ -347,6 +347,39 @@ class TestD6Numbering:
 
         assert texts(plan) == ["How many?\n\nA) 2 mugs\nB) None\nReply with a letter."]
 
+    def test_a_marker_that_names_another_option_is_left_out(self):
+        plan = transcode(Message.text("Your type?", buttons=["0", "A", "B", "AB"]), SMS)
+
+        assert texts(plan) == ["Your type?\n\nC) 0\nD) A\nE) B\nF) AB\nReply with a letter."]
+
+    @pytest.mark.parametrize("name", ["2", "２", "٢", "02", "(2)", "2!"])
+    @pytest.mark.parametrize("kind", ["aliases", "short_label"])
+    def test_so_is_a_number_that_another_option_goes_by(self, name, kind):
+        given = {"aliases": (name,)} if kind == "aliases" else {"short_label": name}
+        options = [Action(id="yes", label="Yes", **given), Action(id="no", label="No")]
+
+        plan = transcode(Message.text("?", buttons=options), SMS)
+
+        assert [option.marker for option in plan.reply_map.entries] == ["1", "3"]
+
+    def test_an_option_may_be_marked_by_its_own_name(self):
+        options = [Action(id="yes", label="Yes", aliases=("1",)), Action(id="no", label="No", aliases=("2",))]
+
+        plan = transcode(Message.text("?", buttons=options), SMS)
+
+        assert [option.marker for option in plan.reply_map.entries] == ["1", "2"]
+
+    def test_what_nobody_may_choose_takes_no_marker(self):
+        options = [
+            Action(label="0"),
+            Action(label="A", disabled=True),
+            Action(kind="url", label="B", url="https://example.com"),
+        ]
+
+        plan = transcode(Message.text("?", buttons=options), SMS)
+
+        assert [option.marker for option in plan.reply_map.entries] == ["A"]
+
     @pytest.mark.parametrize(
         ("locale", "hint"),
         [
