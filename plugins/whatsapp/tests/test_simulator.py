@@ -460,6 +460,37 @@ async def test_a_customer_can_be_known_by_the_number_alone(app, simulator, wa, a
     ]
 
 
+@pytest.mark.parametrize(
+    ("category", "to", "code"),
+    [
+        ("AUTHENTICATION", {"to": ""}, 131062),
+        ("AUTHENTICATION", {"to": ADA}, None),
+        ("UTILITY", {"to": ""}, None),
+    ],
+)
+async def test_an_authentication_template_goes_to_a_number_alone(simulator, ada, category, to, code) -> None:
+    waba = simulator.platform.sender("").waba
+    body = [{"type": "BODY", "text": "Your code"}]
+    simulator.platform.add_template(waba, name="code", language="en", category=category, components=body)
+    template = {"name": "code", "language": {"code": "en"}}
+
+    message = {"type": "template", "template": template, "recipient": user_id(ada), **to}
+    answer = await send(simulator, message)
+    await simulator.settle()
+
+    assert answer.json().get("error", {}).get("code") == code
+    assert len(ada.inbox) == (0 if code else 1)
+
+
+async def test_words_of_the_authentication_category_go_to_a_number_alone(simulator, ada) -> None:
+    words = {"type": "text", "text": {"body": "Your code"}, "category": "authentication"}
+
+    refused = await send(simulator, {**words, "to": "", "recipient": user_id(ada)})
+    sent = await send(simulator, words)
+
+    assert (refused.json()["error"]["code"], sent.status) == (131062, 200)
+
+
 # errors in the provider's shape
 
 

@@ -32,6 +32,7 @@ TITLES = {
     131052: "Media download error",
     131053: "Media upload error",
     131056: "Pair rate limit hit",
+    131062: "Business-scoped user ids are not supported for this message",
     132000: "Number of parameters does not match the expected number of params",
     132001: "Template name does not exist in the translation",
     132012: "Parameter format does not match format in the created template",

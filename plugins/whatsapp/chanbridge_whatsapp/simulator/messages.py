@@ -49,6 +49,7 @@ class Messages:
         if not number.registered:
             raise Refused(133010, "The phone number is not registered.")
         template = self._template(number, message)
+        rules.check_recipient(message, template)
         self._check_files(number, message)
         outgoing = self._accept(number, message, template)
         call.later(lambda: self._carry(outgoing))

@@ -234,6 +234,13 @@ CHECKS: dict[str, Any] = {
 }
 
 
+def check_recipient(message: Mapping[str, Any], template: Template | None) -> None:
+    """Raise `Refused` if a message goes to a business-scoped id, and its category needs a number."""
+    category = template.category if template else str(message.get("category", "")).upper()
+    if category == "AUTHENTICATION" and not message.get("to"):
+        raise Refused(131062, "An authentication message can be sent to a phone number only.")
+
+
 def check_file(role: str, mime: str, size: int) -> None:
     """Raise `Refused` unless a file may be sent in a role."""
     kinds, most = MEDIA[role]
