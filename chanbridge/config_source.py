@@ -23,6 +23,8 @@ _ASSIGNED = re.compile(rf"\s*({_DOTTED})\s*=")
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _HARMLESS = re.compile(r"\W{1,2}|\\[nrt]|\\x[0-9a-f]{2}|(?=.{1,32}$)[a-z]+(?:[_-][a-z]+)*")
 _ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DOCUMENT = re.compile(r"-----BEGIN |\{")  # a key in PEM or JSON has lines of its own
 
 
 class Source:
@@ -149,9 +151,9 @@ class Resolver:
             self._source.problem(path, 'a secret is text: write "env:NAME" or "file:PATH"')
             return Secret("")
         if name := _ENV.fullmatch(value):
-            return Secret(self._env(name[1], path))
+            return self._on_one_line(trimmed(self._env(name[1], path)), path)
         if value.startswith("file:"):
-            return Secret(self._file(value.removeprefix("file:"), path))
+            return self._on_one_line(self._file(value.removeprefix("file:"), path), path)
         if value.startswith("env:"):
             self._source.problem(path, 'what follows "env:" is no name of an environment variable')
         elif not value.strip():
@@ -159,24 +161,38 @@ class Resolver:
         elif not self._literals:
             mend = 'write "env:NAME" or "file:PATH", or allow it with --allow-literal-secrets'
             self._source.problem(path, f"a literal secret: {mend}")
+        else:
+            return self._on_one_line(value, path)
+        return Secret(value)
+
+    def _on_one_line(self, value: str, path: KeyPath) -> Secret:
+        """Make a secret of a text; note if it breaks in the middle, as no header carries that."""
+        if _CONTROL.search(value) and not _DOCUMENT.match(value):
+            what = "the secret holds a line break or another control character"
+            self._source.problem(path, f"{what}: write it on one line")
         return Secret(value)
 
     def _env(self, name: str, path: KeyPath) -> str:
         value = self._environ.get(name, "")
-        if not value.strip():
+        if not trimmed(value):
             state = "is empty" if name in self._environ else "is not set"
             self._source.problem(path, f"the environment variable {name} {state}")
         return value
 
     def _file(self, name: str, path: KeyPath) -> str:
         try:
-            value = (self._source.folder / name).read_text(encoding="utf-8").strip()
+            value = trimmed((self._source.folder / name).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, ValueError) as error:
             self._source.problem(path, f"file:{name} cannot be read: {type(error).__name__}")
             return ""
         if not value:
             self._source.problem(path, f"file:{name} is empty")
         return value
+
+
+def trimmed(text: str) -> str:
+    """Take off what files and shells put around a value: a byte order mark, and white space."""
+    return text.strip().removeprefix("\ufeff").strip()
 
 
 def is_secret(kind: inspect.Type) -> bool:

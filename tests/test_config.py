@@ -231,6 +231,54 @@ def test_a_reference_to_no_variable_is_no_literal_secret(load, broken):
     assert problem.endswith('api_key: what follows "env:" is no name of an environment variable')
 
 
+WRAPPED = ["TOK\n", "TOK\r", "TOK\r\n", " \tTOK ", "\ufeffTOK", "\ufeff TOK\r\n"]
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED)
+def test_what_stands_around_a_secret_is_no_part_of_it(load, tmp_path, wrapped):
+    (tmp_path / "wrapped").write_text(wrapped, encoding="utf-8", newline="")
+    text = PIGEON + 'backup_key = "file:wrapped"\n'
+
+    config = load(text, PIGEON_API_KEY=wrapped).accounts["pigeon-main"].config
+
+    assert config.api_key.reveal() == "TOK"
+    assert config.backup_key.reveal() == "TOK"
+
+
+BROKEN = "the secret holds a line break or another control character: write it on one line"
+
+
+@pytest.mark.parametrize(
+    "broken", ["TOK\nEN", "TOK\r\nEN", "TOK\x00EN", "TOK\x1bEN", "TOK\x7fEN", "TOK\x85EN"]
+)
+def test_a_secret_that_breaks_in_the_middle_is_refused_and_not_repeated(load, tmp_path, broken):
+    (tmp_path / "broken").write_text(broken, encoding="utf-8", newline="")
+
+    assert problems_of(load, PIGEON + 'backup_key = "file:broken"\n', PIGEON_API_KEY=broken) == [
+        f"chanbridge.toml:4: accounts.pigeon-main.api_key: {BROKEN}",
+        f"chanbridge.toml:6: accounts.pigeon-main.backup_key: {BROKEN}",
+    ]
+
+
+def test_a_literal_secret_that_breaks_is_refused_where_literal_ones_are_allowed(load):
+    text = "allow_literal_secrets = true\n" + PIGEON.replace("env:PIGEON_API_KEY", "TOK\\nEN")
+
+    assert problems_of(load, text) == [f"chanbridge.toml:5: accounts.pigeon-main.api_key: {BROKEN}"]
+
+
+@pytest.mark.parametrize(
+    "key", ["-----BEGIN TEST KEY-----\nAAAA\n-----END TEST KEY-----", '{\n  "type": "service"\n}']
+)
+def test_a_key_that_is_a_document_keeps_its_lines(load, key):
+    assert load(PIGEON, PIGEON_API_KEY=f"{key}\n").accounts["pigeon-main"].config.api_key.reveal() == key
+
+
+def test_a_byte_order_mark_alone_is_an_empty_secret(load):
+    [problem] = problems_of(load, PIGEON, PIGEON_API_KEY="\ufeff\n")
+
+    assert problem.endswith("api_key: the environment variable PIGEON_API_KEY is empty")
+
+
 def test_no_problem_and_no_repr_shows_a_secret(load):
     text = PIGEON.replace('"+12025550100"', "5") + 'region = "moon"\n'
 
