@@ -196,6 +196,44 @@ class TestARequest:
 
         assert caught.value.code == "invalid_request"
 
+    @pytest.mark.parametrize("header", ["authorization", "x-api-key", "cookie"])
+    @pytest.mark.parametrize(
+        "value", ["Bearer TOK\n", "Bearer TOK\r", "S\u00dcPERSEC", "\ufeffTOK", "TOK ", "\x00"]
+    )
+    async def test_a_credential_that_no_header_can_carry_is_the_accounts_failure(
+        self, library: Library, header: str, value: str
+    ):
+        request = HttpRequest.post_json("http://127.0.0.1:1/", {}).with_headers(**{header: value})
+
+        async with HttpTransport(library=library) as transport:
+            with pytest.raises(SendError) as caught:
+                await transport(request)
+
+        failure = caught.value.failure
+        assert (failure.code, failure.scope, failure.fix) == ("auth_failed", "account", "reauth")
+        assert not failure.retryable
+        assert failure.detail == (
+            f"the header {header} holds what no header can carry: compare the setting of its credential"
+        )
+
+    async def test_a_foreign_request_says_nothing_of_the_accounts_credential(self, library: Library):
+        request = HttpRequest.get("http://x.example/").with_headers(cookie="\u00fc")
+
+        async with HttpTransport(library=library) as transport:
+            with pytest.raises(SendError) as caught:
+                await transport(request, foreign=True)
+
+        assert caught.value.code == "invalid_request"
+
+    async def test_another_header_beside_a_good_credential_is_the_requests_failure(self, library: Library):
+        request = HttpRequest.get("http://x.example/").with_headers(authorization="Bearer TOK", x="\u00fc")
+
+        async with HttpTransport(library=library) as transport:
+            with pytest.raises(SendError) as caught:
+                await transport(request)
+
+        assert caught.value.code == "invalid_request"
+
 
 class TestNoAnswer:
     async def test_a_refused_connection_means_that_nothing_left(self, library: Library):

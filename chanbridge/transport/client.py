@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from chanbridge.guard import Target, check_target
 from chanbridge.http import Headers, HttpRequest, HttpResponse
 from chanbridge.mime import sent_name
 from chanbridge.model.errors import SendError
+from chanbridge.redact import is_secret_header
 from chanbridge.transport.body import Prepared, prepare
 from chanbridge.transport.inflate import TooLarge, inflated
 
@@ -100,7 +101,7 @@ class HttpTransport:
     async def __call__(self, request: HttpRequest, *, foreign: bool = False) -> HttpResponse:
         """Make a request; raise `SendError` when there is no whole answer to it."""
         body = await prepare(request.body, self._store)
-        built = self._build(request, body)
+        built = self._build(request, body, foreign=foreign)
         limit = self._timeouts.download if request.stream else self._timeouts.total
         try:
             async with asyncio.timeout(limit):
@@ -122,7 +123,7 @@ class HttpTransport:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def _build(self, request: HttpRequest, body: Prepared) -> httpx.Request:
+    def _build(self, request: HttpRequest, body: Prepared, *, foreign: bool) -> httpx.Request:
         try:
             url, host = _place(request.url)
             headers = {
@@ -143,9 +144,7 @@ class HttpTransport:
                 extensions=self._extensions,
             )
         except (httpx.InvalidURL, ValueError, TypeError) as error:
-            raise SendError(
-                "invalid_request", detail="the request has an impossible URL or header"
-            ) from error
+            raise _impossible(request, foreign=foreign) from error
 
     async def _foreign(self, request: HttpRequest, built: httpx.Request) -> HttpResponse:
         """Connect to the addresses that were checked, in turn, until one takes the connection."""
@@ -312,9 +311,26 @@ def _pinned(built: httpx.Request, target: Target, address: str) -> httpx.Request
 
 def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     """Write headers as bytes; raise `ValueError` for what would end a header, or is no ASCII."""
-    if not "".join(headers.values()).isprintable():
+    if not "".join(headers.values()).isprintable() or next(_unfit_credentials(headers), ""):
         raise ValueError("a header value")
     return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+
+
+def _unfit_credentials(headers: Mapping[str, str]) -> Iterator[str]:
+    """Name the headers whose credential no header can carry, or only without the white space around it."""
+    for name, value in headers.items():
+        carried = value.isascii() and value.isprintable() and value == value.strip()
+        if not carried and is_secret_header(name):
+            yield name
+
+
+def _impossible(request: HttpRequest, *, foreign: bool) -> SendError:
+    """Say why a request cannot be written; an unfit credential is the account's, and no message's failure."""
+    unfit = "" if foreign else next(_unfit_credentials(request.headers), "")
+    if not unfit:
+        return SendError("invalid_request", detail="the request has an impossible URL or header")
+    what = f"the header {unfit} holds what no header can carry"
+    return SendError("auth_failed", detail=f"{what}: compare the setting of its credential")
 
 
 async def _bounded(chunks: AsyncIterator[bytes], limit: int) -> bytes:
