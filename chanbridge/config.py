@@ -104,7 +104,13 @@ class _Document(Struct, kw_only=True):
     store: str = f"{SQLITE}chanbridge.db"  # what came in and what goes out; a path is beside this file
     media: str = "chanbridge-media"  # the folder of received and sent files
     vault: str = "chanbridge.vault"  # the file of expiring tokens; keep it from others
-    public_url: Annotated[str, Meta(pattern="^(https?://[^/]+.*)?$", description="an http(s) URL")] = ""
+    public_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^/?#]+[^?#\n]*)?$",
+            description="an http(s) URL without a query or fragment",
+        ),
+    ] = ""
     listen: Listen = Listen()
     limits: Limits = Limits()
     policy: DeliveryPolicy = DeliveryPolicy()

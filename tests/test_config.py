@@ -306,6 +306,19 @@ def test_the_environment_overrides_the_file(load, tmp_path):
     assert (settings.store, settings.public_url) == (f"sqlite:///{tmp_path}/b.db", "https://b.example.com/x")
 
 
+@pytest.mark.parametrize("behind", ["?team=a", "/hooks?team=a", "?", "#top", "/hooks#top"])
+def test_a_public_url_has_nothing_behind_its_path_as_webhooks_are_appended_to_it(load, behind):
+    [problem] = problems_of(load, f'public_url = "https://x.example{behind}"\n')
+
+    assert problem.startswith("chanbridge.toml:1: public_url: ")
+    assert problem.endswith("(an http(s) URL without a query or fragment)")
+
+
+@pytest.mark.parametrize("good", ["", "https://x.example", "http://x.example:8080/hooks/"])
+def test_a_public_url_may_have_a_path(load, good):
+    assert load(f'public_url = "{good}"\n').public_url == good.rstrip("/")
+
+
 def test_the_environment_names_the_file(tmp_path, registry):
     (tmp_path / "other.toml").write_text(PIGEON.replace("file:secrets/pigeon", "env:PIGEON_API_KEY"))
     environ = {"CHANBRIDGE_CONFIG": str(tmp_path / "other.toml"), "PIGEON_API_KEY": "k"}
