@@ -7,6 +7,7 @@ import pytest
 import chanbridge as cb
 from chanbridge.hooks import Hooks
 from chanbridge.outbound import MAX_TRIES, tries_of
+from chanbridge.transport.client import HttpTransport
 from tests.channels import ADA, Clock, Pigeon, PigeonConfig, PigeonProvider, call
 from tests.runtime import deliver, eventually, make_bridge
 
@@ -169,6 +170,18 @@ async def test_a_token_that_dies_under_many_sends_is_told_once_and_tried_by_one(
     assert len(told) == 1
     assert held["main"][0] == 1
     assert len(provider.requests) == before + 1
+
+
+async def test_a_credential_that_no_header_can_carry_holds_the_account_and_fails_no_message(tmp_path):
+    accounts = [("main", Pigeon, PigeonConfig(api_key=cb.Secret("S\u00dcPERSEC")))]
+    bridge = make_bridge(tmp_path, HttpTransport(), Clock(), accounts=accounts)
+
+    async with bridge:
+        receipt = await bridge.send(f"pigeon:{ADA}", "Hello", account="main")
+        await eventually(bridge.runtime.store.outbox.holds)
+        state = await receipt.state()
+
+    assert state == "queued"
 
 
 async def times_held(bridge, times):
