@@ -45,7 +45,12 @@ class Block:
 
     def takes(self, key: str, request: int | None, shared: Shared | None) -> bool:
         """Say whether the next event belongs in the same row."""
-        return self.key == key and bool(request) and self.request == request and _alike(self.shared, shared)
+        if self.key != key or not request or self.request != request:
+            return False
+        own = self.shared
+        if own is None or shared is None:
+            return own is shared
+        return (own[0] is shared[0] and own[1] is shared[1]) or _alike(own, shared)
 
     @property
     def data(self) -> bytes:
@@ -62,12 +67,8 @@ class Block:
             return b""
 
 
-def _alike(one: Shared | None, other: Shared | None) -> bool:
+def _alike(one: Shared, other: Shared) -> bool:
     """Say whether two would be written alike; equal is not enough: 1 equals True."""
-    if one is None or other is None:
-        return one is other
-    if one[0] is other[0] and one[1] is other[1]:
-        return True
     return one == other and msgspec.json.encode(one) == msgspec.json.encode(other)
 
 

@@ -61,26 +61,27 @@ class Body:
 def pack(shared: Shared, events: Sequence[MessageReceived], body: Body) -> bytes:
     """Write placed plain messages (see `familiar`) that share these, and that a body brought.
 
-    Nothing where they need more care.
+    Nothing where they need more care; raise `ValueError` if one of them cannot be written so.
     """
-    if any(event.raw and event.raw.ref for event in events):  # a plugin's own: it could look like ours
-        return b""
     written = wire.dump([*shared, [_bare(event, body) for event in events]])
     return written if wire.is_plain(written) else b""
 
 
 def _bare(event: MessageReceived, body: Body) -> MessageReceived:
     said = replace(event.message, id="", account="", channel="", conversation="", sender=None)
-    raw, attributes = _pointer(event.raw, body), event.attributes or {}
-    return replace(
-        event, account="", conversation=None, raw=raw, recorded_at=None, sequence="", message=said,
-        attributes=attributes,
-    )  # fmt: skip
+    if event.attributes is None:
+        raise ValueError("attributes must be an object")
+    raw = _pointer(event.raw, body)
+    return replace(event, account="", conversation=None, raw=raw, recorded_at=None, sequence="", message=said)
 
 
 def _pointer(raw: Raw | None, body: Body) -> Raw | None:
     """Point to where a payload stands in a body, if it does."""
-    if raw is None or not raw.body or raw.ref:
+    if raw is None:
+        return None
+    if raw.ref:
+        raise ValueError("a ref of a plugin could look like ours")
+    if not raw.body:
         return raw
     found = body.find(raw.body.encode())
     return replace(raw, body="", ref=f"{_POINTER}{found[0]}-{found[1]}") if found else raw
