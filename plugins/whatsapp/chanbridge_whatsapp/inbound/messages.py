@@ -10,6 +10,7 @@ from chanbridge_whatsapp.identity import identities
 from chanbridge_whatsapp.inbound import wire
 from chanbridge_whatsapp.inbound.content import READERS, order_of, parts_of
 from chanbridge_whatsapp.inbound.interactive import button, interactive
+from chanbridge_whatsapp.inbound.plain import plain_text
 from chanbridge_whatsapp.inbound.said import Events, echoed, fields, message, received, unknown
 from chanbridge_whatsapp.inbound.scope import Scope
 from chanbridge_whatsapp.inbound.wire import Item, SystemNotice, read_item
@@ -19,6 +20,12 @@ NUMBER_CHANGES = ("user_changed_number", "customer_changed_number", "user_change
 
 def message_events(scope: Scope, raw: cb.Raw) -> Events:
     """Give the events of one item of ``messages[]``; one from our own number is an echo."""
+    told = plain_text(scope, raw)
+    return [told] if told is not None else any_events(scope, raw)
+
+
+def any_events(scope: Scope, raw: cb.Raw) -> Events:
+    """Give the events of an item of whatever type."""
     item = read_item(raw.body or raw.content)
     if scope.number and item.from_ == scope.number:
         return _echo(scope, item, raw)

@@ -71,21 +71,20 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
         self, number: str | None, user_id: str | None, parent: str | None = None
     ) -> cb.Contact | None:
         """Build the contact of the ids an item names; None if it names nobody."""
+        if len(self.people) == 1:  # as nearly always
+            return contact_of(number, user_id, parent, self.people[0])
         named = person_of(self.people, *identity.split(number, user_id))
-        return _contact(number, user_id, parent, named)
+        return contact_of(number, user_id, parent, named)
 
     def sender(self, item: Item) -> cb.Contact | None:
         """Build the contact who sent an item."""
-        people = self.people
-        if len(people) == 1:  # as nearly always
-            return _contact(item.from_, item.from_user_id, item.from_parent_user_id, people[0])
         return self.contact(item.from_, item.from_user_id, item.from_parent_user_id)
 
     def conversation(self, contact: cb.Contact | None, group: str | None = None) -> cb.Conversation | None:
         """Say where something belongs: in the group, else in the talk with the contact."""
         if group:
             return cb.Conversation(address=f"{identity.CHANNEL}:{group}", kind="group")
-        return _talk(contact.address) if contact else None
+        return talk(contact.address) if contact else None
 
 
 def person_of(people: Sequence[Person], wa_id: str, user_id: str) -> Person | None:
@@ -97,14 +96,16 @@ def person_of(people: Sequence[Person], wa_id: str, user_id: str) -> Person | No
 
 
 @lru_cache(maxsize=4096)
-def _talk(address: str) -> cb.Conversation:
+def talk(address: str) -> cb.Conversation:
+    """Give the conversation with one person."""
     return cb.Conversation(address=address)
 
 
 @lru_cache(maxsize=4096)  # whoever writes once writes again
-def _contact(
+def contact_of(
     number: str | None, user_id: str | None, parent: str | None, named: Person | None
 ) -> cb.Contact | None:
+    """Build the contact of some ids, and of the person who is named beside them; None: of nobody."""
     wa_id, bsuid = identity.split(number, user_id)
     person = person_of((named,), wa_id, bsuid) if named else None
     if person is not None:
