@@ -11,6 +11,9 @@ from itertools import accumulate
 
 _RANDOM_BITS = 74
 _RANDOM = (1 << _RANDOM_BITS) - 1
+_TAIL_BITS = 62
+_TAIL = (1 << _TAIL_BITS) - 1
+_VARIANT = 0b10 << _TAIL_BITS
 _STEP_TYPE = "I"
 _STEP_BYTES = array(_STEP_TYPE).itemsize
 _CHANCE_BYTES = 10
@@ -19,13 +22,13 @@ _IN_ADVANCE = 100
 
 def uuid7(now_ms: int, random: int) -> str:
     """Write the UUIDv7 of a time (ms since 1970) and 74 random bits."""
-    number = (now_ms & (1 << 48) - 1) << 80 | 0x7 << 76 | (random >> 62 & 0xFFF) << 64
-    digits = f"{number | 0b10 << 62 | random & (1 << 62) - 1:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return _written((now_ms & (1 << 48) - 1) << _RANDOM_BITS | random & _RANDOM)
 
 
 def _written(number: int) -> str:
-    return uuid7(number >> _RANDOM_BITS, number & _RANDOM)
+    """Write 122 bits, between them the version and the variant."""
+    head, tail = f"{number >> _TAIL_BITS:015x}", f"{number & _TAIL | _VARIANT:016x}"
+    return f"{head[:8]}-{head[8:12]}-7{head[12:]}-{tail[:4]}-{tail[4:]}"
 
 
 def _stepped(last: int, step: int) -> int:
