@@ -352,7 +352,7 @@ def peek(path: Path, conversation: Conversation) -> Conversation | None:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             found = known(connection, conversation)
-            return reached(connection, found) if found else None
+            return delivered(connection, found, conversation.address) if found else None
     except sqlite3.Error as error:
         raise StoreError(f"{path}: {error}") from error
 

@@ -126,16 +126,15 @@ def test_a_wait_that_is_interrupted_prints_the_receipt_so_far(start, tmp_path):
     assert err.decode() == f"chanbridge send: stopped; the message is kept, id {receipt['id']}\n"
 
 
+def run_into(output, typed):
+    command = [*COMMAND, *typed.split()]
+    return subprocess.run(command, stdout=output, stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False)
+
+
 @pytest.mark.parametrize("typed", ["channels --json", "send --help", "--help", "--version", "schema --help"])
 def test_a_full_standard_output_is_one_line(typed):
     with Path("/dev/full").open("wb") as full:
-        ran = subprocess.run(
-            [*COMMAND, *typed.split()],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        ran = run_into(full, typed)
 
     assert ran.returncode == 1
     assert ran.stderr.decode().endswith("standard output cannot be written: No space left on device\n")
@@ -147,13 +146,7 @@ def test_a_reader_that_has_gone_is_no_failure(typed):
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as gone:
-        ran = subprocess.run(
-            [*COMMAND, *typed.split()],
-            stdout=gone,
-            stderr=subprocess.PIPE,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        ran = run_into(gone, typed)
 
     assert (ran.returncode, ran.stderr) == (0, b"")
 

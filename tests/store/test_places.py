@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 import chanbridge as cb
+from chanbridge.store.places import peek
 from tests.channels import ADA, NOW
 from tests.store.samples import at, bring, lease, outgoing, said
 
@@ -279,3 +280,13 @@ async def test_what_a_handler_writes_on_a_talk_is_not_on_that_of_another_account
     [other] = await bring(store, said(id="2", conversation=where, account="other"))
 
     assert (other.account, other.conversation.extra) == ("other", {})
+
+
+async def test_a_look_at_a_talk_shows_the_address_that_was_asked_for_as_sending_uses_it(store, tmp_path):
+    both = (bsuid("US.TEST1"), phone(ADA))
+    await bring(store, said(id="1", identities=both))
+    await bring(store, said(id="2", sender="US.TEST1", identities=both))
+
+    for address in (f"pigeon:{ADA}", "pigeon:US.TEST1"):
+        seen = peek(tmp_path / "chanbridge.db", cb.Conversation(address=address, account="main"))
+        assert seen.address == address

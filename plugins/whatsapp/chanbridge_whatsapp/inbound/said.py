@@ -6,7 +6,7 @@ from typing import Any
 
 import chanbridge as cb
 from chanbridge_whatsapp.inbound.content import Parts
-from chanbridge_whatsapp.inbound.scope import QUIRKY, Scope, exact_number, moment
+from chanbridge_whatsapp.inbound.scope import Scope, exact_number, moment
 from chanbridge_whatsapp.inbound.wire import About, Item
 
 Events = list[cb.Event]
@@ -17,19 +17,15 @@ OFTEN = 5  # "forwarded frequently" stands for this often, or more
 
 def received(scope: Scope, item: Item, raw: cb.Raw, sender: cb.Contact | None, parts: Parts) -> cb.Event:
     """Make the event of a message of the given parts."""
-    external = (_External(id=item.id),) if item.id else ()
-    said = _Message(parts=parts, direction="in", origin="contact", sender=sender, external=external)
-    if item.context is not None or item.history_context is not None:
-        said = said.replace(relation=relation(item.context), extra=extensions(item))
     return _MessageReceived(
-        message=said,
+        message=message(item, sender, parts),
         conversation=scope.conversation(sender, item.group_id),
         account_id=scope.account_id,
         provider_id=item.id,
         time=moment(item.timestamp),
         raw=raw,
         passive=scope.passive,
-        context=exact_number(sender) if sender and sender.address.startswith(QUIRKY) else None,
+        context=exact_number(sender),
     )
 
 
