@@ -177,6 +177,7 @@ class Bridge:
 
         ``by_name``: it is for this very conversation, whoever has its address by now.
         """
+        # Asked also by name: who need not ask would overtake who began before.
         there = await self.runtime.store.outbox.find_conversation(to, by_name=by_name)
         async with self._in_order(there):
             return await self._post(message, there, key, first_wins, "" if by_name else to.address)
